@@ -1,0 +1,60 @@
+"""The only maker of AWS clients."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vectorops import __version__
+
+if TYPE_CHECKING:
+    import boto3
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An AWS access key."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+@dataclass
+class Aws:
+    """Makes clients for one account and region; each service's client is made once.
+
+    Attributes:
+        region: AWS region name.
+        profile: AWS profile name, or None for the default credential chain.
+        endpoint_url: URL that serves every AWS API (the local target), or None for AWS itself.
+        credentials: Access key to use instead of the credential chain, or None.
+    """
+
+    region: str
+    profile: str | None = None
+    endpoint_url: str | None = None
+    credentials: Credentials | None = None
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def client(self, service: str) -> Any:
+        """Return the boto3 client of `service`, such as "s3"."""
+        if service not in self._clients:
+            from botocore.config import Config
+
+            config = Config(
+                retries={"mode": "standard", "max_attempts": 5},
+                connect_timeout=10,
+                user_agent_extra=f"vectorops/{__version__}",
+                s3={"addressing_style": "path"} if self.endpoint_url else None,
+            )
+            self._clients[service] = self._session().client(service, endpoint_url=self.endpoint_url, config=config)
+        return self._clients[service]
+
+    def _session(self) -> "boto3.Session":
+        import boto3
+
+        if self.credentials:
+            return boto3.Session(
+                aws_access_key_id=self.credentials.access_key_id,
+                aws_secret_access_key=self.credentials.secret_access_key,
+                region_name=self.region,
+            )
+        return boto3.Session(profile_name=self.profile, region_name=self.region)
