@@ -9,6 +9,7 @@ lock() {
     .venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
         --no-emit-index-url --no-annotate --custom-compile-command "make lock" "$@" --output-file "requirements/$output"
 }
+lock bootstrap.txt requirements/bootstrap.in
 lock base.txt pyproject.toml
 lock local.txt pyproject.toml --extra local --extra spark --extra train
 lock dev.txt pyproject.toml --extra local --extra spark --extra train --group dev
