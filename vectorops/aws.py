@@ -45,7 +45,9 @@ class Aws:
                 user_agent_extra=f"vectorops/{__version__}",
                 s3={"addressing_style": "path"} if self.endpoint_url else None,
             )
-            self._clients[service] = self._session().client(service, endpoint_url=self.endpoint_url, config=config)
+            self._clients[service] = self._session().client(
+                service, endpoint_url=self.endpoint_url, config=config
+            )
         return self._clients[service]
 
     def _session(self) -> "boto3.Session":

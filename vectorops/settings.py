@@ -118,7 +118,9 @@ def load_project(root: Path | None = None) -> Project:
 def _environment(root: Path, name: str, table: Mapping[str, Any]) -> Environment:
     where = f"[environments.{name}] of {root / CONFIG_NAME}"
     if unknown := sorted(set(table) - _KEYS):
-        raise UsageError(f"{where} has unknown keys: {', '.join(unknown)}", hint=f"known: {', '.join(sorted(_KEYS))}")
+        raise UsageError(
+            f"{where} has unknown keys: {', '.join(unknown)}", hint=f"known: {', '.join(sorted(_KEYS))}"
+        )
     if table.get("target") not in ("aws", "local"):
         raise UsageError(f"{where}: target is {table.get('target')!r}", hint='use "aws" or "local"')
     return Environment(

@@ -1,0 +1,81 @@
+"""The only maker of database connections."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from pgvector.psycopg import register_vector
+from psycopg import conninfo
+
+from vectorops import __version__
+from vectorops.errors import DatabaseError
+
+
+@dataclass(frozen=True)
+class DatabaseAddress:
+    """Where a database is and how to enter it.
+
+    Attributes:
+        host: Name that the server's certificate is checked against.
+        hostaddr: Address to connect to instead of `host`, such as the near end of a tunnel, or None.
+        sslmode: As libpq knows it: "verify-full" on AWS, "disable" on the local target.
+        sslrootcert: File with the certificates of the authorities to trust, or None.
+    """
+
+    host: str
+    port: int
+    name: str
+    user: str
+    password: str = field(repr=False)
+    hostaddr: str | None = None
+    sslmode: str = "verify-full"
+    sslrootcert: str | None = None
+
+    def url(self) -> str:
+        """Return the address as a URL that psql accepts, password included."""
+        from urllib.parse import quote, urlencode
+
+        options = {"sslmode": self.sslmode, "hostaddr": self.hostaddr, "sslrootcert": self.sslrootcert}
+        query = urlencode({key: value for key, value in options.items() if value})
+        login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
+        return f"postgresql://{login}@{self.host}:{self.port}/{quote(self.name, safe='')}?{query}"
+
+
+def connect(address: DatabaseAddress, *, connect_timeout_s: int = 10) -> psycopg.Connection[Any]:
+    """Return an autocommit connection with the vector types registered, where the extension is installed.
+
+    Autocommit, so that every transaction is a visible `with connection.transaction()` block.
+
+    Raises:
+        DatabaseError: The server cannot be reached or refuses the login.
+    """
+    try:
+        connection = psycopg.connect(_conninfo(address, connect_timeout_s), autocommit=True)
+    except psycopg.Error as exc:
+        raise DatabaseError(
+            f"cannot connect to database '{address.name}' on {address.host}:{address.port}",
+            why=str(exc).strip().splitlines()[0],
+            hint="run 'vectorops doctor'",
+        ) from exc
+    if connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone():
+        register_vector(connection)
+    return connection
+
+
+def _conninfo(address: DatabaseAddress, connect_timeout_s: int) -> str:
+    return conninfo.make_conninfo(
+        host=address.host,
+        hostaddr=address.hostaddr,
+        port=address.port,
+        dbname=address.name,
+        user=address.user,
+        password=address.password,
+        sslmode=address.sslmode,
+        sslrootcert=address.sslrootcert,
+        connect_timeout=connect_timeout_s,
+        application_name=f"vectorops/{__version__}",
+        # A load or an index build can be silent for long; this keeps a tunnel open and notices a dead server.
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+    )
