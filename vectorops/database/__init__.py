@@ -1,0 +1,1 @@
+"""The vector database: connections, migrations, tables, search."""

@@ -54,12 +54,27 @@ def connect(address: DatabaseAddress, *, connect_timeout_s: int = 10) -> psycopg
     except psycopg.Error as exc:
         raise DatabaseError(
             f"cannot connect to database '{address.name}' on {address.host}:{address.port}",
-            why=str(exc).strip().splitlines()[0],
+            why=first_line(exc),
             hint="run 'vectorops doctor'",
         ) from exc
-    if connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone():
-        register_vector(connection)
+    register_vector_types(connection)
     return connection
+
+
+def register_vector_types(connection: psycopg.Connection[Any]) -> bool:
+    """Teach `connection` the vector types; return False where the vector extension is not installed.
+
+    `connect` does it; once more is needed after the extension was created on the same connection.
+    """
+    if not connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone():
+        return False
+    register_vector(connection)
+    return True
+
+
+def first_line(error: psycopg.Error) -> str:
+    """Return the first line of what PostgreSQL or libpq says about `error`."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _conninfo(address: DatabaseAddress, connect_timeout_s: int) -> str:

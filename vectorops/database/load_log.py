@@ -1,0 +1,62 @@
+"""The log of loads, `vectorops.load_log`: one row for each load that was committed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True)
+class Load:
+    """One finished load.
+
+    Attributes:
+        table_name: With its schema, unquoted, as `VectorTable.full_name` gives it.
+        sources: What was read: paths or URLs.
+        checksum: SHA-256 of the bytes of the sources in order, or None where it is not known.
+        finished_at: Set by the database when the load is recorded.
+        loaded_by: Database user, set by the database.
+    """
+
+    table_name: str
+    sources: Sequence[str]
+    checksum: str | None
+    started_at: datetime
+    rows_read: int
+    rows_inserted: int
+    rows_updated: int
+    rows_unchanged: int
+    rows_rejected: int
+    model_version: str | None = None
+    finished_at: datetime | None = None
+    loaded_by: str | None = None
+
+
+_RECORD = """
+INSERT INTO vectorops.load_log (table_name, sources, checksum, started_at, rows_read, rows_inserted,
+    rows_updated, rows_unchanged, rows_rejected, model_version)
+VALUES (%(table_name)s, %(sources)s, %(checksum)s, %(started_at)s, %(rows_read)s, %(rows_inserted)s,
+    %(rows_updated)s, %(rows_unchanged)s, %(rows_rejected)s, %(model_version)s)
+"""
+_LAST = """
+SELECT table_name, sources, checksum, started_at, rows_read, rows_inserted, rows_updated, rows_unchanged,
+    rows_rejected, model_version, finished_at, loaded_by
+FROM vectorops.load_log ORDER BY id DESC LIMIT %s
+"""
+
+
+def record_load(connection: psycopg.Connection[Any], load: Load) -> None:
+    """Record `load` inside the caller's transaction, which is the load's own."""
+    connection.execute(_RECORD, {**vars(load), "sources": list(load.sources)})
+
+
+def last_loads(connection: psycopg.Connection[Any], limit: int = 10) -> list[Load]:
+    """Return the last `limit` loads, latest first; none where the schema is not there yet."""
+    found = connection.execute("SELECT to_regclass('vectorops.load_log')").fetchone()
+    if found is None or found[0] is None:
+        return []
+    with connection.cursor(row_factory=class_row(Load)) as cursor:
+        return cursor.execute(_LAST, (limit,)).fetchall()
