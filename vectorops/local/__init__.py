@@ -1,0 +1,1 @@
+"""The local target: the laptop's AWS APIs and PostgreSQL, supervised."""
