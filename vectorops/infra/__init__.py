@@ -1,0 +1,1 @@
+"""Terraform: finding it, running it, and reading what it says."""

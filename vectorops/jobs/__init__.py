@@ -1,0 +1,1 @@
+"""Glue runs: starting, following, and reading their history."""

@@ -1,0 +1,165 @@
+"""`deploy`, `plan` and `destroy`: the stack as a whole."""
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from vectorops.cli.progress import ResourceProgress
+from vectorops.cli.state import AppState, state_of
+from vectorops.errors import UsageError
+
+if TYPE_CHECKING:
+    from vectorops.infra.plan import Plan
+
+ACTION_STYLES = {"replace": "bold red", "delete": "red", "update": "yellow", "create": "green"}
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+LoseDatabase = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lose-database",
+        metavar="NAME",
+        help="Allow that this database is deleted or replaced, with all its data. Repeatable.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    app.command("deploy")(deploy)
+    app.command("plan")(plan)
+    app.command("destroy")(destroy)
+
+
+def deploy(context: typer.Context, yes: Yes = False, lose_database: LoseDatabase = None) -> None:
+    """Build the packages, show what would change, and apply exactly that.
+
+    Needs --yes where there is no terminal to ask on. A database is never deleted or replaced unless
+    --lose-database names it.
+    """
+    state = state_of(context)
+    report = deploy_stack(state, assume_yes=yes, may_lose=lose_database or [])
+    state.emit(report, lambda console: _show_deployed(console, state, report))
+
+
+def plan(context: typer.Context) -> None:
+    """Show what deploy would change, and change nothing."""
+    state = state_of(context)
+    found = _plan(state)
+    state.emit(found, lambda console: show_plan(console, found))
+
+
+def destroy(context: typer.Context, yes: Yes = False) -> None:
+    """Delete everything the environment holds, data included.
+
+    Asks for the environment's name. Where the database is protected against deletion (prod), set
+    deletion_protection = false in its tfvars and deploy that first.
+    """
+    state = state_of(context)
+    found = _plan(state, destroy=True)
+    if not state.as_json:
+        show_plan(state.err, found)
+    if not found.is_empty:
+        name = state.environment.name
+        state.confirm(f"Type the environment's name to delete all of it ({name})", answer=name, assume_yes=yes)
+    report = {"environment": state.environment.name, **_apply(state, found)}
+    state.emit(report, lambda console: _show_destroyed(console, report))
+
+
+def deploy_stack(state: AppState, *, assume_yes: bool, may_lose: list[str]) -> dict[str, Any]:
+    """Bring the stack to what the sources say; return what changed, the time it took and the outputs."""
+    from vectorops.infra.packages import build_packages
+
+    if state.environment.is_local:
+        from vectorops.local import up
+
+        up(state.environment, on_step=state.note)
+    build_packages(state.project, state.environment)
+    found = _plan(state)
+    if not found.is_empty:
+        if not state.as_json:
+            show_plan(state.err, found)
+        refuse_database_loss(found, may_lose)
+        state.confirm("Apply this?", assume_yes=assume_yes)
+    applied = _apply(state, found)
+    outputs = {name: output["value"] for name, output in state.terraform.outputs().items()}
+    return {"environment": state.environment.name, **applied, "outputs": outputs}
+
+
+def refuse_database_loss(found: "Plan", may_lose: list[str]) -> None:
+    """Stop before a database would be deleted or replaced that the user has not named.
+
+    Raises:
+        UsageError: The plan loses such a database.
+    """
+    for change in found.changes:
+        if change.loses_database and change.identifier not in may_lose:
+            raise UsageError(
+                f"this would {change.action} the database '{change.identifier}' and lose its data",
+                why=f"{change.address}: {', '.join(change.because) or 'no longer configured'}",
+                hint=f"if that is wanted, add --lose-database {change.identifier}",
+            )
+
+
+def show_plan(console: Console, found: "Plan") -> None:
+    """Print a plan as a table: one row a resource, what is lost first and in red."""
+    if found.is_empty:
+        console.print("[green]No changes.[/green] What is deployed is what the sources say.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("action", "resource", "because"):
+        table.add_column(title, overflow="fold")
+    for change in found.changes:
+        table.add_row(change.action, escape(change.address), ", ".join(change.because), style=ACTION_STYLES[change.action])
+    if found.changed_outputs and not found.changes:
+        table.add_row("update", "outputs", ", ".join(found.changed_outputs), style=ACTION_STYLES["update"])
+    console.print(table)
+    console.print(f"Plan: {_counted(found.counts(), 'to {}')}.\n", style="bold")
+
+
+def _plan(state: AppState, *, destroy: bool = False) -> "Plan":
+    with ResourceProgress(state.err, "Planning") as progress:
+        state.terraform.init()
+        return state.terraform.plan(destroy=destroy, on_event=progress.on_event)
+
+
+def _apply(state: AppState, found: "Plan") -> dict[str, Any]:
+    started = time.monotonic()
+    if not found.is_empty:
+        with ResourceProgress(state.err, "Applying", total=len(found.changes)) as progress:
+            state.terraform.apply(on_event=progress.on_event)
+    return {"changes": found.counts(), "elapsed_s": round(time.monotonic() - started, 1)}
+
+
+def _show_deployed(console: Console, state: AppState, report: Mapping[str, Any]) -> None:
+    if report["changes"]:
+        console.print(f"[green]Deployed[/green] {_summary(report)}")
+    else:
+        console.print(f"[green]No changes:[/green] '{report['environment']}' is what the sources say.")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in report["outputs"].items():
+        table.add_row(f"  {name}", str(value))
+    console.print(table)
+    state.note("next: vectorops schema apply")
+
+
+def _show_destroyed(console: Console, report: Mapping[str, Any]) -> None:
+    if report["changes"]:
+        console.print(f"[green]Destroyed[/green] {_summary(report)}")
+    else:
+        console.print(f"Nothing to destroy: '{report['environment']}' holds no resource.")
+
+
+def _summary(report: Mapping[str, Any]) -> str:
+    return f"'{report['environment']}' in {report['elapsed_s']:.0f} s: {_counted(report['changes'])}."
+
+
+def _counted(counts: Mapping[str, int], wording: str = "{}d") -> str:
+    """Return such as "3 created, 1 replaced", or by "to {}" "3 to create, 1 to replace"."""
+    parts = [f"{counts[action]} {wording.format(action)}" for action in ACTION_STYLES if counts.get(action)]
+    return ", ".join(parts) or "only outputs change"

@@ -1,0 +1,59 @@
+"""The command group: the one place that turns errors into text and exit codes."""
+
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
+
+from vectorops.errors import VectorOpsError
+
+INTERRUPTED = 130
+GLOBAL_FLAGS = ("--json", "--debug", "--verbose", "-v", "-vv")
+GLOBAL_OPTIONS = ("--env",)
+
+
+class RootGroup(TyperGroup):
+    """Takes the global options anywhere on the line, and shows a library error as what, why and what next."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Move the global options to the front, where the root command reads them."""
+        return super().parse_args(ctx, globals_first(args))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; turn its failure into a message and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except VectorOpsError as exc:
+            if ctx.params.get("debug"):
+                raise
+            show_error(exc)
+            raise typer.Exit(exc.exit_code) from exc
+        except KeyboardInterrupt as exc:
+            show_error(VectorOpsError("interrupted"))
+            raise typer.Exit(INTERRUPTED) from exc
+
+
+def globals_first(args: list[str]) -> list[str]:
+    """Return `args` with the global options and their values moved to the front; `--` ends the search."""
+    end = args.index("--") if "--" in args else len(args)
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(args[:end])
+    for word in words:
+        if word in GLOBAL_FLAGS or word.startswith(tuple(f"{option}=" for option in GLOBAL_OPTIONS)):
+            front.append(word)
+        elif word in GLOBAL_OPTIONS:
+            front += [word, *[value for value in [next(words, None)] if value is not None]]
+        else:
+            rest.append(word)
+    return front + rest + args[end:]
+
+
+def show_error(error: VectorOpsError) -> None:
+    """Print an error to stderr: what happened and why, then the next step."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text("error: ", style="bold red") + Text(str(error)))
+    if error.hint:
+        console.print(Text("hint: ", style="bold cyan") + Text(error.hint))

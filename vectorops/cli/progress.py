@@ -1,0 +1,71 @@
+"""Progress on stderr: live where somebody watches, a line at a time in a log."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+from rich.text import Text
+
+LONGEST_LIST = 8
+
+
+class ResourceProgress:
+    """Shows Terraform's events: what is being worked on, since when, and what is done.
+
+    Args:
+        console: Where to show it.
+        title: Such as "Applying".
+        total: Number of resources, when known.
+    """
+
+    def __init__(self, console: Console, title: str, *, total: int | None = None) -> None:
+        self._console = console
+        self._title = title
+        self._total = total
+        self._done = 0
+        self._started = time.monotonic()
+        self._running: dict[str, float] = {}
+        self._spinner = Spinner("dots")
+        self._live = Live(self, console=console, transient=True, refresh_per_second=8, redirect_stdout=False)
+
+    def __enter__(self) -> "ResourceProgress":
+        if self._console.is_terminal:
+            self._live.start()
+        else:
+            self._console.print(f"{self._title}…")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def on_event(self, event: Mapping[str, Any]) -> None:
+        """Take one line of Terraform's `-json` output."""
+        hook = event.get("hook", {})
+        address = hook.get("resource", {}).get("addr", "")
+        if event.get("type") == "apply_start":
+            self._running[address] = time.monotonic()
+        elif event.get("type") in ("apply_complete", "apply_errored"):
+            self._finish(address, failed=event["type"] == "apply_errored")
+
+    def _finish(self, address: str, *, failed: bool) -> None:
+        elapsed = time.monotonic() - self._running.pop(address, time.monotonic())
+        self._done += 1
+        mark = "[red]✗[/red]" if failed else "[green]✓[/green]"
+        self._console.print(f"  {mark} {escape(address)} [dim]{elapsed:.0f} s[/dim]")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the title with the time so far, then the oldest resources being worked on."""
+        now = time.monotonic()
+        count = f" {self._done}/{self._total}" if self._total else ""
+        self._spinner.update(text=Text(f"{self._title}{count} · {now - self._started:.0f} s"))
+        yield self._spinner
+        oldest = sorted(self._running.items(), key=lambda item: item[1])[:LONGEST_LIST]
+        for address, since in oldest:
+            yield Text(f"    {address} {now - since:.0f} s", style="dim")
+        if len(self._running) > LONGEST_LIST:
+            yield Text(f"    and {len(self._running) - LONGEST_LIST} more", style="dim")
