@@ -66,7 +66,7 @@ def destroy(context: typer.Context, yes: Yes = False) -> None:
         show_plan(state.err, found)
     if not found.is_empty:
         name = state.environment.name
-        state.confirm(f"Type the environment's name to delete all of it ({name})", answer=name, assume_yes=yes)
+        state.confirm("All of it will be gone. Type the environment's name", answer=name, assume_yes=yes)
     report = {"environment": state.environment.name, **_apply(state, found)}
     state.emit(report, lambda console: _show_destroyed(console, report))
 
@@ -115,7 +115,8 @@ def show_plan(console: Console, found: "Plan") -> None:
     for title in ("action", "resource", "because"):
         table.add_column(title, overflow="fold")
     for change in found.changes:
-        table.add_row(change.action, escape(change.address), ", ".join(change.because), style=ACTION_STYLES[change.action])
+        because = ", ".join(change.because)
+        table.add_row(change.action, escape(change.address), because, style=ACTION_STYLES[change.action])
     if found.changed_outputs and not found.changes:
         table.add_row("update", "outputs", ", ".join(found.changed_outputs), style=ACTION_STYLES["update"])
     console.print(table)

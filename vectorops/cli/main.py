@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vectorops import __version__
-from vectorops.cli import deploy, demo, doctor, embeddings, glue, local, schema, search, source, status, train
+from vectorops.cli import demo, deploy, doctor, embeddings, glue, local, schema, search, source, status, train
 from vectorops.cli.group import RootGroup
 from vectorops.cli.state import AppState
 
@@ -27,15 +27,17 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="--env, --json, --verbose and --debug may stand anywhere on the line. Exit codes: docs/cli.md.")
+@app.callback(epilog="These options may stand anywhere on the line. Exit codes: docs/cli.md.")
 def root(
     context: typer.Context,
     env: Annotated[
         str | None,
-        typer.Option(envvar="VECTOROPS_ENV", help="Environment of vectorops.toml; 'local' when nothing is said."),
+        typer.Option(
+            envvar="VECTOROPS_ENV", help="Environment, as vectorops.toml names it.", show_default="local"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result to stdout as JSON.")] = False,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; twice for debug.")] = 0,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more.")] = 0,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")

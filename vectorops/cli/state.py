@@ -139,7 +139,8 @@ class AppState:
             raise UsageError(
                 "this needs a confirmation, and there is no terminal to ask on", hint="add --yes to go ahead"
             )
-        given = typer.prompt(f"{question} [{answer or 'y/N'}]", default="", show_default=False, err=True).strip()
+        prompt = f"{question} [{answer or 'y/N'}]"
+        given = typer.prompt(prompt, default="", show_default=False, err=True).strip()
         if (given != answer) if answer else (given.lower() not in ("y", "yes")):
             raise typer.Abort
 

@@ -1,7 +1,6 @@
 """The folder Terraform runs in: one per environment, made of links to the root module."""
 
 import json
-import shutil
 from pathlib import Path
 
 from vectorops.settings import Environment, Project
@@ -18,10 +17,10 @@ def prepare_workspace(project: Project, environment: Environment) -> Path:
     """
     folder = environment.state_dir / "terraform"
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {path.name: path for path in project.terraform_dir.glob("*.tf")}
+    files = (*project.terraform_dir.glob("*.tf"), *project.terraform_dir.glob(".terraform.lock.hcl"))
+    wanted = {path.name: path for path in files}
     wanted["modules"] = project.terraform_dir / "modules"
     _link(folder, wanted)
-    _copy_lock_file(project.terraform_dir, folder)
     _write_json(folder / "backend_override.tf.json", {"terraform": {"backend": _backend(environment)}})
     _write_json(folder / "vectorops.auto.tfvars.json", root_variables(environment))
     return folder
@@ -53,13 +52,6 @@ def _link(folder: Path, wanted: dict[str, Path]) -> None:
             continue
         link.unlink(missing_ok=True)
         link.symlink_to(target)
-
-
-def _copy_lock_file(root_module: Path, folder: Path) -> None:
-    # Terraform replaces the lock file instead of writing into it, so a link would not survive.
-    source = root_module / ".terraform.lock.hcl"
-    if source.is_file():
-        shutil.copyfile(source, folder / source.name)
 
 
 def _write_json(path: Path, content: dict[str, object]) -> None:
