@@ -1,5 +1,7 @@
 """The only maker of database connections."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +74,15 @@ def register_vector_types(connection: psycopg.Connection[Any]) -> bool:
     return True
 
 
+@contextmanager
+def database_errors(what: str, *, hint: str = "") -> Iterator[None]:
+    """Turn what psycopg raises inside the block into a DatabaseError that says `what` could not be done."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        raise DatabaseError(what, why=first_line(exc), hint=hint) from exc
+
+
 def first_line(error: psycopg.Error) -> str:
     """Return the first line of what PostgreSQL or libpq says about `error`."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
@@ -88,6 +99,7 @@ def _conninfo(address: DatabaseAddress, connect_timeout_s: int) -> str:
         sslmode=address.sslmode,
         sslrootcert=address.sslrootcert,
         connect_timeout=connect_timeout_s,
+        client_encoding="UTF8",
         application_name=f"vectorops/{__version__}",
         # A load or an index build can be silent for long; this keeps a tunnel open and notices a dead server.
         keepalives_idle=30,
