@@ -1,0 +1,22 @@
+# Survives the loss of a zone, is restorable for a month, and cannot be deleted by accident.
+
+network = {
+  availability_zone_count = 3
+  # What a Glue job needs besides S3: its credentials, its catalog, its logs and metrics.
+  interface_endpoints = ["glue", "logs", "monitoring", "secretsmanager"]
+}
+
+storage = {
+  force_destroy           = false
+  noncurrent_version_days = 90
+}
+
+database = {
+  instance_class            = "db.r7g.xlarge" # 32 GiB: an index over 4 million vectors of 384 dimensions is built in memory
+  multi_az                  = true
+  allocated_storage_gib     = 100
+  max_allocated_storage_gib = 1000
+  backup_retention_days     = 30
+  deletion_protection       = true
+  skip_final_snapshot       = false
+}

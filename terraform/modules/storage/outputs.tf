@@ -1,0 +1,9 @@
+output "bucket_names" {
+  description = "Name of each bucket, by purpose: data_lake, ml_artifacts, scripts, recommendations."
+  value       = { for key, bucket in aws_s3_bucket.this : key => bucket.bucket }
+}
+
+output "bucket_arns" {
+  description = "ARN of each bucket, by purpose: data_lake, ml_artifacts, scripts, recommendations."
+  value       = { for key, bucket in aws_s3_bucket.this : key => bucket.arn }
+}

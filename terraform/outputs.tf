@@ -1,0 +1,86 @@
+# What the CLI reads after every deploy. The names are a contract with vectorops/infra.
+
+output "environment" {
+  description = "Name of this deployment."
+  value       = var.environment
+}
+
+output "region" {
+  description = "AWS region of this deployment."
+  value       = var.region
+}
+
+output "vpc_id" {
+  description = "Id of the VPC."
+  value       = module.network.vpc_id
+}
+
+output "private_subnet_ids" {
+  description = "Ids of the private subnets, ordered by availability zone."
+  value       = module.network.private_subnet_ids
+}
+
+output "database_identifier" {
+  description = "Identifier of the vector database's RDS instance."
+  value       = module.vector_db.database_identifier
+}
+
+output "database_instance_class" {
+  description = "RDS instance class of the vector database."
+  value       = module.vector_db.database_instance_class
+}
+
+output "database_host" {
+  description = "Host name of the vector database; it has no public address."
+  value       = module.vector_db.database_host
+}
+
+output "database_port" {
+  description = "TCP port of the vector database."
+  value       = module.vector_db.database_port
+}
+
+output "database_name" {
+  description = "Name of the database on the instance."
+  value       = module.vector_db.database_name
+}
+
+output "database_secret_arn" {
+  description = "ARN of the secret with the database's master user and password, which RDS manages and rotates."
+  value       = module.vector_db.database_secret_arn
+}
+
+output "database_security_group_id" {
+  description = "Id of the vector database's security group."
+  value       = module.vector_db.database_security_group_id
+}
+
+output "database_client_security_group_id" {
+  description = "Id of the security group that is admitted to the vector database; what connects to it wears this group."
+  value       = module.vector_db.database_client_security_group_id
+}
+
+output "s3_import_role_arn" {
+  description = "ARN of the role under which the vector database imports from S3."
+  value       = module.vector_db.s3_import_role_arn
+}
+
+output "data_lake_bucket" {
+  description = "Name of the bucket of the training data."
+  value       = module.storage.bucket_names["data_lake"]
+}
+
+output "ml_artifacts_bucket" {
+  description = "Name of the bucket of embeddings and models."
+  value       = module.storage.bucket_names["ml_artifacts"]
+}
+
+output "scripts_bucket" {
+  description = "Name of the bucket of job scripts and job logs."
+  value       = module.storage.bucket_names["scripts"]
+}
+
+output "recommendations_bucket" {
+  description = "Name of the bucket that recommendations are delivered to."
+  value       = module.storage.bucket_names["recommendations"]
+}

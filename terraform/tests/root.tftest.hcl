@@ -1,0 +1,110 @@
+mock_provider "aws" {
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["eu-central-1a", "eu-central-1b", "eu-central-1c"] }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { id = "eu-central-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/vectorops-test" }
+  }
+  mock_resource "aws_db_instance" {
+    defaults = {
+      port               = 5432
+      master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1", secret_status = "active", kms_key_id = "k" }]
+    }
+  }
+}
+
+variables {
+  environment = "test"
+  region      = "eu-central-1"
+  build_dir   = "tests/build"
+}
+
+run "outputs_name_the_buckets_by_purpose" {
+  command = apply
+
+  assert {
+    condition = [output.data_lake_bucket, output.ml_artifacts_bucket, output.scripts_bucket, output.recommendations_bucket] == [
+      for purpose in ["data-lake", "ml-artifacts", "scripts", "recommendations"] : "vectorops-test-${purpose}-123456789012"
+    ]
+    error_message = "each output must name its own bucket"
+  }
+}
+
+run "what_an_environment_leaves_out_takes_the_default_of_the_module" {
+  command = apply
+
+  assert {
+    condition     = output.database_instance_class == "db.t4g.medium" && length(output.private_subnet_ids) == 2
+    error_message = "an empty environment must get the modules' defaults"
+  }
+}
+
+run "what_an_environment_sets_reaches_the_module" {
+  command = apply
+
+  variables {
+    network  = { availability_zone_count = 3 }
+    database = { instance_class = "db.r7g.large", port = 6543 }
+  }
+
+  assert {
+    condition     = output.database_instance_class == "db.r7g.large" && output.database_port == 6543 && length(output.private_subnet_ids) == 3
+    error_message = "the settings of an environment must reach the modules"
+  }
+}
+
+run "everything_a_client_needs_to_connect_is_an_output" {
+  command = apply
+
+  assert {
+    condition     = output.database_identifier == "vectorops-test-vector-db" && output.database_name == "vectorops" && output.database_secret_arn == "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1"
+    error_message = "identifier, database name and secret must be the instance's"
+  }
+
+  assert {
+    condition     = output.database_security_group_id != output.database_client_security_group_id
+    error_message = "the database's own group and its clients' group are two"
+  }
+}
+
+run "rejects_an_environment_name_that_would_break_bucket_names" {
+  command = plan
+
+  variables {
+    environment = "Production_EU"
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "rejects_a_project_name_that_would_make_bucket_names_too_long" {
+  command = plan
+
+  variables {
+    project = "averylongprojectnameindeed"
+  }
+
+  expect_failures = [var.project]
+}
+
+run "rejects_what_is_no_region" {
+  command = plan
+
+  variables {
+    region = "frankfurt"
+  }
+
+  expect_failures = [var.region]
+}

@@ -1,0 +1,108 @@
+variable "project" {
+  description = "First part of every name: 2 to 20 lower-case letters and digits, starting with a letter."
+  type        = string
+  default     = "vectorops"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,19}$", var.project))
+    error_message = "project is \"${var.project}\"; it must be 2 to 20 lower-case letters and digits, starting with a letter."
+  }
+}
+
+variable "environment" {
+  description = "Name of this deployment and second part of every name: 2 to 12 lower-case letters and digits, starting with a letter."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))
+    error_message = "environment is \"${var.environment}\"; it must be 2 to 12 lower-case letters and digits, starting with a letter."
+  }
+}
+
+variable "region" {
+  description = "AWS region, such as eu-central-1."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region is \"${var.region}\"; it must look like eu-central-1."
+  }
+}
+
+variable "local_target" {
+  description = "Whether the provider talks to an emulator, whose address AWS_ENDPOINT_URL gives. Touches the provider's checks only."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "build_dir" {
+  description = "Folder of the packages that `vectorops deploy` builds, as an absolute path."
+  type        = string
+  nullable    = false
+}
+
+variable "network" {
+  description = <<-EOT
+    The network; what is left out takes the default of modules/network.
+    cidr_block: IPv4 range of the VPC, /16 to /20.
+    availability_zone_count: 2 or 3.
+    interface_endpoints: AWS services reached from the private subnets, such as "secretsmanager"; billed per hour and zone.
+  EOT
+  type = object({
+    cidr_block              = optional(string)
+    availability_zone_count = optional(number)
+    interface_endpoints     = optional(set(string))
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "storage" {
+  description = <<-EOT
+    The buckets; what is left out takes the default of modules/storage.
+    force_destroy: whether `destroy` deletes buckets that hold objects.
+    noncurrent_version_days, log_retention_days, recommendations_retention_days: days, see the module.
+  EOT
+  type = object({
+    force_destroy                  = optional(bool)
+    noncurrent_version_days        = optional(number)
+    log_retention_days             = optional(number)
+    recommendations_retention_days = optional(number)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "database" {
+  description = <<-EOT
+    The vector database; what is left out takes the default of modules/vector-db, whose README says more.
+    engine_version: "17" or "18". instance_class: such as "db.r7g.large". Storage sizes in GiB, retentions in days.
+    allowed_security_groups (ids by name) and allowed_cidr_blocks (IPv4, /16 or smaller): who may connect.
+  EOT
+  type = object({
+    engine_version                      = optional(string)
+    allow_major_version_upgrade         = optional(bool)
+    instance_class                      = optional(string)
+    allocated_storage_gib               = optional(number)
+    max_allocated_storage_gib           = optional(number)
+    port                                = optional(number)
+    multi_az                            = optional(bool)
+    backup_retention_days               = optional(number)
+    backup_window                       = optional(string)
+    maintenance_window                  = optional(string)
+    apply_immediately                   = optional(bool)
+    deletion_protection                 = optional(bool)
+    skip_final_snapshot                 = optional(bool)
+    performance_insights_retention_days = optional(number)
+    index_build_memory_percent          = optional(number)
+    kms_key_arn                         = optional(string)
+    allowed_security_groups             = optional(map(string))
+    allowed_cidr_blocks                 = optional(set(string))
+  })
+  default  = {}
+  nullable = false
+}

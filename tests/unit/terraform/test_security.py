@@ -1,0 +1,98 @@
+"""What the replaced systems left open stays shut. Each test is named after what one of them did."""
+
+import re
+from pathlib import Path
+
+from terraform_files import TERRAFORM, Block, all_blocks, strings, tf_files
+
+# Actions for which AWS has no resource to name; anything else has to say what it acts on.
+WITHOUT_RESOURCE: set[str] = set()
+
+SECRET_ATTRIBUTES = re.compile(
+    r"^\s*\"?(password|PASSWORD|master_password|secret_string|auth_token)\"? +=", re.MULTILINE
+)
+
+
+def test_no_iam_statement_allows_every_action_as_the_lab_did() -> None:
+    wide = [
+        f"{block}: {action}"
+        for block, statement in _allow_statements()
+        for action in strings(statement.attributes["actions"])
+        if "*" in action
+    ]
+    assert wide == []
+
+
+def test_no_iam_statement_reaches_every_resource_as_the_lab_did() -> None:
+    wide = [
+        f"{block}: {statement.attributes['sid']}"
+        for block, statement in _allow_statements()
+        if "*" in strings(statement.attributes.get("resources", ""))
+        and not set(strings(statement.attributes["actions"])) <= WITHOUT_RESOURCE
+    ]
+    assert wide == []
+
+
+def test_no_role_borrows_a_wide_policy_of_aws_as_the_knowledge_base_did() -> None:
+    assert [path for path in tf_files() if ":policy/" in path.read_text()] == []
+
+
+def test_every_policy_is_a_document_whose_statements_say_what_they_are_for() -> None:
+    documents = all_blocks("data", label="aws_iam_policy_document")
+    unnamed = [str(d) for d in documents for s in _statements(d) if "sid" not in s.attributes]
+    assert documents
+    assert unnamed == []
+    assert [path for path in tf_files() if "jsonencode" in path.read_text()] == []
+
+
+def test_nothing_is_open_to_the_whole_internet_as_the_lab_database_was() -> None:
+    files = [*tf_files(), *TERRAFORM.glob("environments/*.tfvars")]
+    assert [path for path in files if re.search(r"0\.0\.0\.0/0|::/0", path.read_text())] == []
+
+
+def test_no_database_has_a_public_address_as_the_lab_database_had() -> None:
+    databases = all_blocks("resource", label="aws_db_instance")
+    assert databases
+    assert [str(d) for d in databases if d.attributes.get("publicly_accessible") != "false"] == []
+
+
+def test_every_database_is_encrypted_and_keeps_its_own_password_unlike_the_lab() -> None:
+    databases = all_blocks("resource", label="aws_db_instance")
+    wrong = [
+        str(d)
+        for d in databases
+        if d.attributes.get("storage_encrypted") != "true"
+        or d.attributes.get("manage_master_user_password") != "true"
+    ]
+    assert wrong == []
+
+
+def test_no_password_is_written_into_a_resource_as_in_the_lab_state() -> None:
+    assert [path for path in tf_files() if SECRET_ATTRIBUTES.search(path.read_text())] == []
+
+
+def test_no_placeholder_is_left_to_be_edited_by_hand_as_in_the_lab() -> None:
+    marks = re.compile(r"%[A-Z_]+%|PLACEHOLDER|CHANGE_?ME|TODO")
+    files: list[Path] = [*tf_files(), *TERRAFORM.glob("environments/*.tfvars")]
+    assert [path for path in files if marks.search(path.read_text())] == []
+
+
+def test_no_arn_assumes_the_commercial_partition() -> None:
+    assert [path for path in tf_files() if "arn:aws:" in path.read_text()] == []
+
+
+def _allow_statements() -> list[tuple[Block, Block]]:
+    return [
+        (document, statement)
+        for document in all_blocks("data", label="aws_iam_policy_document")
+        for statement in _statements(document)
+        if statement.attributes.get("effect") != '"Deny"'
+    ]
+
+
+def _statements(document: Block) -> list[Block]:
+    return [
+        block
+        for block in document.walk()
+        if block.kind == "statement" or (block.kind == "content" and "actions" in block.attributes)
+    ]
