@@ -1,0 +1,5 @@
+"""`python -m vectorops` is the same as `vectorops`."""
+
+from vectorops.cli.main import app
+
+app()
