@@ -24,15 +24,20 @@ def register(app: typer.Typer) -> None:
 def load_embeddings(
     context: typer.Context,
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE…", help="Path, 'glob', s3://bucket/key, s3://bucket/prefix/, or -.")
+        list[str],
+        typer.Argument(metavar="SOURCE…", help="Path, 'glob', s3://bucket/key, s3://bucket/prefix/, or -."),
     ],
     table: Annotated[str, typer.Option(help="Table to load into, such as item_emb.")],
     create: Annotated[bool, typer.Option("--create", help="Create the table if it is missing.")] = False,
     on_error: Annotated[
         Literal["stop", "reject"],
-        typer.Option(help="A bad row: stop and load nothing, or put it into the rejects file and load the rest."),
+        typer.Option(
+            help="A bad row: stop and load nothing, or put it into the rejects file and load the rest."
+        ),
     ] = "stop",
-    rejects: Annotated[Path | None, typer.Option(help="Where rejected rows go.", show_default="beside you")] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where rejected rows go.", show_default="beside you")
+    ] = None,
     id_column: Annotated[str, typer.Option(help="Column of the ids in the file.")] = "id",
     vector_column: Annotated[str, typer.Option(help="Column of the vectors in the file.")] = "embedding",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,

@@ -46,6 +46,8 @@ class ResourceProgress:
     def on_event(self, event: Mapping[str, Any]) -> None:
         """Take one line of Terraform's `-json` output."""
         hook = event.get("hook", {})
+        if hook.get("action") == "read":
+            return
         address = hook.get("resource", {}).get("addr", "")
         if event.get("type") == "apply_start":
             self._running[address] = time.monotonic()
