@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Credentials:
-    """An AWS access key."""
+    """An AWS access key; temporary ones, of a role, have a session token."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Aws:
             return boto3.Session(
                 aws_access_key_id=self.credentials.access_key_id,
                 aws_secret_access_key=self.credentials.secret_access_key,
+                aws_session_token=self.credentials.session_token,
                 region_name=self.region,
             )
         return boto3.Session(profile_name=self.profile, region_name=self.region)

@@ -72,12 +72,20 @@ def create_cluster(
         launcher.hand_over(data_dir)
         _initialise(launcher, data_dir, user, password)
         if database != "postgres":
-            quoted = database.replace('"', '""')
-            single = ["postgres", "--single", "-D", str(data_dir), "postgres"]
-            _run(launcher, single, f'CREATE DATABASE "{quoted}"')
+            _run_alone(launcher, data_dir, f"CREATE DATABASE {_quoted(database)}")
     except BaseException:
         shutil.rmtree(data_dir, ignore_errors=True)
         raise
+
+
+def set_password(data_dir: Path, *, user: str, password: str, launcher: Launcher | None = None) -> None:
+    """Change a user's password while the server is stopped.
+
+    Raises:
+        LocalTargetError: PostgreSQL refused.
+    """
+    launcher = launcher or choose_launcher(binaries_dir() / "postgres", data_dir)
+    _run_alone(launcher, data_dir, f"ALTER ROLE {_quoted(user)} PASSWORD {_literal(password)}")
 
 
 def _initialise(launcher: Launcher, data_dir: Path, user: str, password: str) -> None:
@@ -232,6 +240,19 @@ def _read_pid_file(data_dir: Path) -> list[str]:
         return (data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return []
+
+
+def _run_alone(launcher: Launcher, data_dir: Path, statement: str) -> None:
+    """Run one statement, on one line, without a server."""
+    _run(launcher, ["postgres", "--single", "-D", str(data_dir), "postgres"], statement)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _run(launcher: Launcher, command: list[str], statement: str = "") -> None:
