@@ -25,9 +25,9 @@ FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (
     SELECT array_agg(ARRAY[a.attname, format_type(a.atttypid, NULL), a.atttypmod::text]) AS columns
-    FROM pg_index i
-    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+    FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid
     WHERE i.indrelid = c.oid AND i.indisprimary
+        AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])  -- without the INCLUDE columns
 ) AS keys
 CROSS JOIN LATERAL (
     SELECT array_agg(ARRAY[a.attname, t.typname, a.atttypmod::text] ORDER BY a.attnum) AS columns
@@ -92,13 +92,15 @@ def vector_table(connection: psycopg.Connection[Any], name: str) -> VectorTable:
     title = f"table '{row['schema']}.{row['name']}'"
     _exactly_one(row["vectors"], title, "vector column")
     _exactly_one(row["keys"], title, "primary key column")
+    if not _has_plain_names(row):
+        raise DatabaseError(f"{title} has a column with '%' in its name", hint="rename the column")
     return _from_row(row)
 
 
 def list_vector_tables(connection: psycopg.Connection[Any]) -> list[VectorTable]:
     """Return every table that `vector_table` accepts, ordered by schema and name, without partitions."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return [_from_row(row) for row in cursor.execute(_VECTOR_TABLES)]
+        return [_from_row(row) for row in cursor.execute(_VECTOR_TABLES) if _has_plain_names(row)]
 
 
 def create_vector_table(
@@ -180,10 +182,10 @@ def _checked_dimension(dimension: int) -> int:
 def _split(name: str) -> tuple[str | None, str]:
     schema, dot, table = name.rpartition(".")
     parts = [schema, table] if dot else [table]
-    if any(not part or "\0" in part or len(part.encode()) > _MAX_NAME_BYTES for part in parts):
+    if any(not part or set(part) & set("\0%") or len(part.encode()) > _MAX_NAME_BYTES for part in parts):
         raise UsageError(
-            f"'{name!s}' is not a table name",
-            why=f"a name is 1 to {_MAX_NAME_BYTES} bytes long",
+            f"'{name}' cannot name a table",
+            why=f"a name is 1 to {_MAX_NAME_BYTES} bytes long, without '%'",
             hint="write it as item_emb or schema.item_emb",
         )
     return schema or None, table
@@ -207,6 +209,11 @@ def _exactly_one(columns: list[list[str]] | None, table: str, kind: str) -> None
             why="a vector table has one vector column and a primary key of one column",
             hint="split the table, one vector column and one id column each",
         )
+
+
+def _has_plain_names(row: dict[str, Any]) -> bool:
+    # psycopg takes a '%' for a parameter even in an identifier it has quoted.
+    return "%" not in "".join([row["schema"], row["name"], row["keys"][0][0], row["vectors"][0][0]])
 
 
 def _from_row(row: dict[str, Any]) -> VectorTable:
