@@ -1,0 +1,1 @@
+"""The source database: its tables, and what is loaded into them."""
