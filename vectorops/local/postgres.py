@@ -1,8 +1,12 @@
-"""A real PostgreSQL 18 with pgvector, from a Python package, as a server process on loopback."""
+"""A real PostgreSQL 18 with pgvector, from a Python package, as a server process on loopback.
+
+As on RDS, the user one works as is no superuser: what needs one fails here before it fails there.
+"""
 
 import contextlib
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -28,6 +32,11 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
 }
+# The name of the superuser on RDS; nobody logs in as it.
+_SUPERUSER = "rdsadmin"
+# What the role rds_superuser may do on RDS ("Understanding the rds_superuser role", RDS user guide).
+_MASTER_ROLES = "pg_monitor, pg_signal_backend, pg_checkpoint, pg_maintain, pg_create_subscription"
+_TRUSTED = "trusted_extensions"
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 20.0
 _LOG_TAIL_LINES = 5
@@ -58,9 +67,9 @@ def create_cluster(
 
     Args:
         data_dir: Created, readable by its owner only. Its parent must exist.
-        user: Superuser to create.
+        user: Master user to create, a member of `rds_superuser` as on RDS.
         password: Its password; never part of an argument list.
-        database: Database to create besides "postgres".
+        database: Database to create besides "postgres"; the master user owns both.
         launcher: How to run as non-root; chosen when None.
 
     Raises:
@@ -70,9 +79,8 @@ def create_cluster(
     data_dir.mkdir(mode=0o700)
     try:
         launcher.hand_over(data_dir)
-        _initialise(launcher, data_dir, user, password)
-        if database != "postgres":
-            _run_alone(launcher, data_dir, f"CREATE DATABASE {_quoted(database)}")
+        _initialise(launcher, data_dir)
+        _run_alone(launcher, data_dir, *_master_user(user, password, database))
     except BaseException:
         shutil.rmtree(data_dir, ignore_errors=True)
         raise
@@ -88,13 +96,27 @@ def set_password(data_dir: Path, *, user: str, password: str, launcher: Launcher
     _run_alone(launcher, data_dir, f"ALTER ROLE {_quoted(user)} PASSWORD {_literal(password)}")
 
 
-def _initialise(launcher: Launcher, data_dir: Path, user: str, password: str) -> None:
+def _master_user(user: str, password: str, database: str) -> list[str]:
+    owner = _quoted(user)
+    statements = [
+        "CREATE ROLE rds_superuser NOLOGIN",
+        f"GRANT {_MASTER_ROLES} TO rds_superuser WITH ADMIN OPTION",
+        f"CREATE ROLE {owner} LOGIN CREATEDB CREATEROLE PASSWORD {_literal(password)}",
+        f"GRANT rds_superuser TO {owner} WITH ADMIN OPTION",
+        f"ALTER DATABASE postgres OWNER TO {owner}",
+    ]
+    if database != "postgres":
+        statements.append(f"CREATE DATABASE {_quoted(database)} OWNER {owner}")
+    return statements
+
+
+def _initialise(launcher: Launcher, data_dir: Path) -> None:
     with tempfile.NamedTemporaryFile("w", dir=data_dir.parent, prefix=".pw-") as secret:  # mode 0600
-        secret.write(password)
+        secret.write(secrets.token_urlsafe(32))
         secret.flush()
         launcher.hand_over(Path(secret.name))
-        command = ["initdb", f"--pgdata={data_dir}", f"--username={user}", f"--pwfile={secret.name}"]
-        command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
+        command = ["initdb", f"--pgdata={data_dir}", f"--username={_SUPERUSER}"]
+        command += [f"--pwfile={secret.name}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         _run(launcher, command)
 
@@ -148,6 +170,8 @@ class PostgresProcess:
         postgres = binaries_dir() / "postgres"
         launcher = self._launcher or choose_launcher(postgres, self.data_dir.parent)
         command = [*launcher.prefix, str(postgres), "-D", str(self.data_dir), "-p", str(self.port)]
+        _trust_vector(self.data_dir)
+        command += ["-c", f"extension_control_path={self.data_dir / _TRUSTED}:$system"]
         for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
         with self.log_path.open("ab") as log:
@@ -242,9 +266,26 @@ def _read_pid_file(data_dir: Path) -> list[str]:
         return []
 
 
-def _run_alone(launcher: Launcher, data_dir: Path, statement: str) -> None:
-    """Run one statement, on one line, without a server."""
-    _run(launcher, ["postgres", "--single", "-D", str(data_dir), "postgres"], statement)
+def _trust_vector(data_dir: Path) -> None:
+    """Let database owners install pgvector, as they may on RDS.
+
+    The package's control file leaves that to superusers. A copy that does not is found first; it is made at
+    every start, since the package may have been updated.
+    """
+    trusted = data_dir / _TRUSTED / "extension"
+    shutil.rmtree(trusted, ignore_errors=True)
+    trusted.mkdir(parents=True)
+    for path in (binaries_dir().parent / "share" / "postgresql" / "extension").glob("vector*"):
+        shutil.copy(path, trusted)
+    with (trusted / "vector.control").open("a", encoding="utf-8") as control:
+        control.write("trusted = true\n")
+
+
+def _run_alone(launcher: Launcher, data_dir: Path, *statements: str) -> None:
+    """Run statements of one line each without a server."""
+    # A refused statement must not be quoted: it may hold a password.
+    single = ["postgres", "--single", "-D", str(data_dir), "-c", "log_min_error_statement=panic", "postgres"]
+    _run(launcher, single, "\n".join(statements))
 
 
 def _quoted(name: str) -> str:
@@ -266,7 +307,12 @@ def _run(launcher: Launcher, command: list[str], statement: str = "") -> None:
     )
     # Single-user mode ends with 0 after a refused statement too.
     if done.returncode or "ERROR:" in done.stderr:
-        raise LocalTargetError(f"{program} failed", why=done.stderr.strip()[-500:])
+        raise LocalTargetError(f"{program} failed", why=_complaint(done.stderr))
+
+
+def _complaint(messages: str) -> str:
+    lines = messages.strip().splitlines()
+    return next((line for line in lines if "ERROR:" in line or "FATAL:" in line), messages.strip()[-500:])
 
 
 def _environment() -> dict[str, str]:

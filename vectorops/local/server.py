@@ -100,6 +100,7 @@ async def _serve(folder: LocalFolder, listener: socket.socket, region: str) -> N
     config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
+    config.errorlog = logging.getLogger("hypercorn.error")
     await serve(emulator.app, config, shutdown_trigger=until_stopped)
     await asyncio.to_thread(supervisor.close)
     emulator.save()

@@ -12,7 +12,7 @@ import pytest
 from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.errors import DatabaseError, LocalTargetError
 from vectorops.local.ports import LOOPBACK, find_free_port
-from vectorops.local.postgres import PostgresProcess, create_cluster
+from vectorops.local.postgres import PostgresProcess, create_cluster, set_password
 from vectorops.local.unprivileged import other_account
 
 PASSWORD = 'it\'s "quoted"'
@@ -36,6 +36,21 @@ def test_each_test_gets_a_database_where_vectors_work(connection: psycopg.Connec
     assert row == (2.0,)
 
 
+def test_the_master_user_may_do_what_it_may_on_rds_and_no_more(server: PostgresProcess) -> None:
+    server.start()
+    with connect(address(server)) as connection:
+        connection.execute("CREATE EXTENSION vector")
+        connection.execute("CREATE ROLE reader LOGIN")
+        connection.execute("CREATE DATABASE other")
+        row = connection.execute(
+            "SELECT pg_has_role('rds_superuser', 'MEMBER'), rolsuper FROM pg_roles"
+            " WHERE rolname = current_user"
+        ).fetchone()
+        assert row == (True, False)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("COPY (SELECT 1) TO PROGRAM 'cat'")
+
+
 def test_the_server_wants_the_password(server: PostgresProcess) -> None:
     server.start()
     with connect(address(server)) as connection:
@@ -56,6 +71,14 @@ def test_no_password_is_left_in_the_folder(server: PostgresProcess, tmp_path: Pa
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
+
+
+def test_a_new_password_counts_after_the_next_start(server: PostgresProcess) -> None:
+    set_password(server.data_dir, user="operator", password="n'ew")
+    server.start()
+    connect(address(server, "n'ew")).close()
+    with pytest.raises(DatabaseError, match="password authentication failed"):
+        connect(address(server))
 
 
 def test_committed_rows_survive_a_restart(server: PostgresProcess) -> None:
@@ -113,7 +136,7 @@ def test_a_server_that_refuses_its_settings_is_quoted(server: PostgresProcess) -
 
 
 def test_a_refused_cluster_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(LocalTargetError, match='superuser name "pg_me" is disallowed'):
+    with pytest.raises(LocalTargetError, match='role name "pg_me" is reserved'):
         create_cluster(tmp_path / "data", user="pg_me", password="x", database="vectors")
     assert list(tmp_path.iterdir()) == []
 
