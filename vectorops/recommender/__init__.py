@@ -1,0 +1,1 @@
+"""Reference two-tower recommender: training, evaluation, artefacts, inference."""
