@@ -38,7 +38,7 @@ _HISTORY = (
 )
 _RECORD = "INSERT INTO vectorops.schema_migrations (version, name, sha256) VALUES (%s, %s, %s)"
 _LOCK_HOLDER = """
-SELECT a.usename, a.application_name, coalesce(host(a.client_addr), 'this machine'), a.pid
+SELECT a.usename, coalesce(a.application_name, 'unknown program'), coalesce(host(a.client_addr), '?'), a.pid
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint << 32 | l.objid::bigint = %s
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from vectorops.database.connection import first_line
 from vectorops.database.metrics import Metric
-from vectorops.database.tables import VectorTable
+from vectorops.database.tables import VectorTable, first_id
 from vectorops.errors import InputDataError
 
 _NO_DIRECTION = "a zero vector has no direction, so cosine compares it with nothing"
@@ -43,19 +43,13 @@ def check_stored(
     except psycopg.DataError as exc:
         raise InputDataError(what, why=first_line(exc), hint=f"its ids are of type {table.id_type}") from exc
     if row is None:
-        raise InputDataError(what, hint=_example_id(connection, table))
+        example = first_id(connection, table)
+        hint = "the table is empty" if example is None else f"ids look like '{example}'"
+        raise InputDataError(what, hint=hint)
     if not row[0]:
         raise InputDataError(f"the row '{query.id}' of '{table.full_name}' has no vector")
     if not row[1] and metric.name == "cosine":
         raise InputDataError(f"the vector of '{query.id}' in '{table.full_name}' is zero", why=_NO_DIRECTION)
-
-
-def _example_id(connection: psycopg.Connection[Any], table: VectorTable) -> str:
-    statement = sql.SQL("SELECT {} FROM {} LIMIT 1").format(sql.Identifier(table.id_column), table.qualified)
-    row = connection.execute(statement).fetchone()
-    return (
-        f"ids look like '{row[0]}'" if row else "the table is empty: fill it with 'vectorops load-embeddings'"
-    )
 
 
 def checked_vector(

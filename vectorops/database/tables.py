@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from vectorops.database.connection import first_line
+from vectorops.database.connection import database_errors, first_line
 from vectorops.database.metrics import DEFAULT_METRIC, METRICS, MetricName, VectorType
 from vectorops.errors import DatabaseError, UsageError
 
@@ -101,6 +101,15 @@ def list_vector_tables(connection: psycopg.Connection[Any]) -> list[VectorTable]
     """Return every table that `vector_table` accepts, ordered by schema and name, without partitions."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return [_from_row(row) for row in cursor.execute(_VECTOR_TABLES) if _has_plain_names(row)]
+
+
+def first_id(connection: psycopg.Connection[Any], table: VectorTable) -> str | int | None:
+    """Return the smallest id of `table`, or None when it is empty; integers as int, other types as str."""
+    statement = sql.SQL("SELECT {id} FROM {table} ORDER BY {id} LIMIT 1")
+    query = statement.format(id=sql.Identifier(table.id_column), table=table.qualified)
+    with database_errors(f"cannot read '{table.full_name}'"):
+        row = connection.execute(query).fetchone()
+    return row and (row[0] if isinstance(row[0], int) else str(row[0]))
 
 
 def create_vector_table(

@@ -213,10 +213,10 @@ def test_indexes_are_described_with_their_options(vector_database: Connection) -
 
 
 def test_an_index_that_a_failed_build_left_behind_is_not_searchable(vector_database: Connection) -> None:
-    create_vector_table(vector_database, "t", id_type="int", dimension=3)
-    vector_database.execute(
-        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_embedding_idx'::regclass"
-    )
+    vector_database.execute("CREATE TABLE t (id int PRIMARY KEY, v vector(3))")
+    vector_database.execute("INSERT INTO t VALUES (1, '[70000, 0, 0]')")  # more than a halfvec can hold
+    with pytest.raises(psycopg.DataError):
+        vector_database.execute("CREATE INDEX CONCURRENTLY ON t USING hnsw ((v::halfvec(3)) halfvec_l2_ops)")
     (index,) = vector_indexes(vector_database, vector_table(vector_database, "t"))
     assert not index.is_valid
     assert not index.is_searchable
