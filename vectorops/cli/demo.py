@@ -124,7 +124,9 @@ def _load(table: str, file: str) -> Callable[[AppState], tuple[str, bool]]:
         source = f"s3://{state.stack.ml_artifacts_bucket}/embeddings/{file}"
         report = load_into(state, [source], table=table)
         written = report.inserted + report.updated
-        return f"{report.read:,} rows read, {written:,} written, {report.unchanged:,} unchanged", bool(written)
+        return f"{report.read:,} rows read, {written:,} written, {report.unchanged:,} unchanged", bool(
+            written
+        )
 
     return load
 

@@ -22,7 +22,8 @@ def register(app: typer.Typer) -> None:
 def train(
     context: typer.Context,
     model_version: Annotated[
-        str | None, typer.Option(help="Name of the version; it never changes afterwards.", show_default="the time")
+        str | None,
+        typer.Option(help="Name of the version; it never changes afterwards.", show_default="the time"),
     ] = None,
     dimension: Annotated[int, typer.Option(min=1, help="Length of the vectors.")] = 32,
     seed: Annotated[int, typer.Option(help="Of the split and of the mathematics.")] = 0,
@@ -51,7 +52,9 @@ def train_model(
     table = read_training_table(state.aws.client("glue"), s3, stack.catalog_database, stack.catalog_table)
     version = model_version or f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     result = fit(table, dimension=dimension, model_version=version, seed=seed, on_step=state.note)
-    published = write_artifacts(result, s3, stack.ml_artifacts_bucket, on_file=lambda key: state.note(f"  {key}"))
+    published = write_artifacts(
+        result, s3, stack.ml_artifacts_bucket, on_file=lambda key: state.note(f"  {key}")
+    )
     return result.report, published
 
 
@@ -62,5 +65,9 @@ def _show(console: Console, report: "TrainingReport", published: "Publication") 
     for sentence in figures:
         console.print(f"  {escape(sentence)}")
     console.print(f"Version {published.manifest.model_version} is in use.")
-    console.print(f"next: vectorops load-embeddings {published.item_embeddings} --table item_emb", soft_wrap=True)
-    console.print(f"      vectorops load-embeddings {published.user_embeddings} --table user_emb", soft_wrap=True)
+    console.print(
+        f"next: vectorops load-embeddings {published.item_embeddings} --table item_emb", soft_wrap=True
+    )
+    console.print(
+        f"      vectorops load-embeddings {published.user_embeddings} --table user_emb", soft_wrap=True
+    )

@@ -25,6 +25,13 @@ class Stack:
     ml_artifacts_bucket: str
     scripts_bucket: str
     recommendations_bucket: str
+    glue_job_name: str
+    catalog_database: str
+    catalog_table: str
+    source_database_host: str
+    source_database_port: int
+    source_database_name: str
+    source_database_secret_arn: str
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any], environment: str) -> "Stack":

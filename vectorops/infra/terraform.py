@@ -129,6 +129,9 @@ class Terraform:
         return [resource for resource in _walk(root) if resource["mode"] == "managed"]
 
     def _json(self, command: str, *args: str) -> dict[str, Any]:
+        if not (self.folder / ".terraform").is_dir():
+            # A fresh clone of a project whose state is elsewhere, or nothing was ever deployed.
+            self.init()
         with self._process_environment():
             code, out, err = self._library.cmd(command, *args, json=IsFlagged, no_color=IsFlagged)
         if code != 0:
