@@ -30,12 +30,34 @@ _PARTITION_TYPES = dict.fromkeys(("tinyint", "smallint", "int", "bigint"), pa.in
 _HINT = "run 'vectorops glue-run' to write it"
 
 
+# What the job that writes the table says in its catalog entry: each copy is a folder; rows of the one in use.
+_SNAPSHOTS, _ROWS = "vectorops.snapshots", "vectorops.rows"
+_CHANGING = "a job has just replaced it: try again"
+
+
 @dataclass(frozen=True)
 class _Folder:
     """Where rows are, and the values that its path says about all of them."""
 
     location: str
     values: Mapping[str, pa.Scalar]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What the catalog says about a table.
+
+    Attributes:
+        name: Database and table.
+        location: S3 URL of the table.
+        folders: Where its rows are.
+        rows: How many there are, or None when the catalog does not say.
+    """
+
+    name: str
+    location: str
+    folders: tuple[_Folder, ...]
+    rows: int | None
 
 
 def read_training_table(
@@ -61,14 +83,13 @@ def read_training_table(
 
     Raises:
         InputDataError: The table is not in the catalog, has no files, or they cannot be read as one table.
-        AwsError: The catalog or a file cannot be read.
+        AwsError: The catalog or a file cannot be read, or the table was replaced meanwhile.
     """
-    name = f"{catalog_database}.{catalog_table}"
     try:
-        location, folders = _read_catalog(glue_client, catalog_database, catalog_table)
-        files = [(folder, *found) for folder in folders for found in _list_files(s3_client, folder.location)]
-        if not files:
-            raise InputDataError(f"table '{name}' has no files", why=f"{location} is empty", hint=_HINT)
+        entry = _read_catalog(glue_client, catalog_database, catalog_table)
+        files = [
+            (folder, *found) for folder in entry.folders for found in _list_files(s3_client, folder.location)
+        ]
         parts = []
         with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
             for part in pool.map(lambda file: _read_file(s3_client, *file), files):
@@ -76,24 +97,32 @@ def read_training_table(
                 on_file(len(parts), len(files))
     except (ClientError, BotoCoreError) as exc:
         raise AwsError(
-            f"cannot read table '{name}'", why=str(exc), hint="if a job has just replaced it, try again"
+            f"cannot read table '{catalog_database}.{catalog_table}'",
+            why=str(exc),
+            hint=f"perhaps {_CHANGING}",
         ) from exc
-    return _join(parts, name).replace_schema_metadata({LOCATION_KEY: location.encode()})
-
-
-def _read_catalog(glue_client: "GlueClient", database: str, table: str) -> tuple[str, list[_Folder]]:
-    try:
-        entry = glue_client.get_table(DatabaseName=database, Name=table)["Table"]
-    except glue_client.exceptions.EntityNotFoundException as exc:
+    if not parts:
         raise InputDataError(
-            f"the catalog has no table '{database}.{table}'", why=str(exc), hint=_HINT
-        ) from exc
-    location = entry["StorageDescriptor"]["Location"]
-    keys = [(key["Name"], key.get("Type", "string")) for key in entry.get("PartitionKeys", [])]
-    if not keys:
-        return location, [_Folder(location, {})]
-    pages = glue_client.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table)
-    return location, [_partition(one, keys) for page in pages for one in page["Partitions"]]
+            f"table '{entry.name}' has no files", why=f"{entry.location} is empty", hint=_HINT
+        )
+    table = _join(parts, entry)
+    return table.replace_schema_metadata({LOCATION_KEY: entry.location.encode()})
+
+
+def _read_catalog(glue_client: "GlueClient", database: str, table: str) -> _Entry:
+    name = f"{database}.{table}"
+    try:
+        found = glue_client.get_table(DatabaseName=database, Name=table)["Table"]
+    except glue_client.exceptions.EntityNotFoundException as exc:
+        raise InputDataError(f"the catalog has no table '{name}'", why=str(exc), hint=_HINT) from exc
+    location, parameters = found["StorageDescriptor"]["Location"], found.get("Parameters", {})
+    folders = [_Folder(location, {})]
+    if keys := [(key["Name"], key.get("Type", "string")) for key in found.get("PartitionKeys", [])]:
+        pages = glue_client.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table)
+        folders = [_partition(one, keys) for page in pages for one in page["Partitions"]]
+    if _SNAPSHOTS in parameters and not all(folder.location.startswith(location) for folder in folders):
+        raise AwsError(f"cannot read table '{name}'", why="its partitions are of two copies", hint=_CHANGING)
+    return _Entry(name, location, tuple(folders), int(parameters[_ROWS]) if _ROWS in parameters else None)
 
 
 def _partition(entry: "PartitionTypeDef", keys: Sequence[tuple[str, str]]) -> _Folder:
@@ -130,11 +159,18 @@ def _read_file(s3_client: "S3Client", folder: _Folder, bucket: str, key: str) ->
     return table
 
 
-def _join(parts: Sequence[pa.Table], name: str) -> pa.Table:
+def _join(parts: Sequence[pa.Table], entry: _Entry) -> pa.Table:
     try:
-        return pa.concat_tables(parts, promote_options="permissive")
+        table = pa.concat_tables(parts, promote_options="permissive")
     except pa.ArrowException as exc:
-        raise InputDataError(f"the files of table '{name}' do not fit together", why=str(exc)) from exc
+        raise InputDataError(f"the files of table '{entry.name}' do not fit together", why=str(exc)) from exc
+    if entry.rows not in (None, table.num_rows):
+        raise AwsError(
+            f"table '{entry.name}' is incomplete",
+            why=f"{table.num_rows} rows were read, and the catalog says {entry.rows}",
+            hint=_CHANGING,
+        )
+    return table
 
 
 def _partition_value(name: str, glue_type: str, text: str) -> pa.Scalar:
