@@ -38,10 +38,10 @@ COLUMNS = {
     "productCode": "string",
     "productLine": "string",
     "productScale": "string",
-    "quantityInStock": "smallint",
+    "quantityInStock": "int",
     "buyPrice": "decimal(10,2)",
     "MSRP": "decimal(10,2)",
-    "productRating": "smallint",
+    "productRating": "int",
 }
 CUSTOMER_COLUMNS = ("customerNumber", "city", "state", "postalCode", "country", "creditLimit")
 PRODUCT_COLUMNS = ("productCode", "productLine", "productScale", "quantityInStock", "buyPrice", "MSRP")
@@ -77,11 +77,6 @@ SNAPSHOT_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 SNAPSHOTS_PARAMETER = "vectorops.snapshots"
 CATALOG_BATCH = 100  # partitions of one BatchCreatePartition or BatchUpdatePartition call
 DELETE_BATCH = 1_000  # keys of one DeleteObjects call
-DESCRIPTOR = {
-    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-    "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
-}
 
 
 class EtlError(Exception):
@@ -271,7 +266,8 @@ def open_source(spark: SparkSession, connection: Mapping[str, str], settings: Se
         # Without a cursor MySQL's driver holds all rows of a reader in memory, whatever the fetch size.
         options["useCursorFetch"] = "true"
     if connection.get("enforceSSL") == "true":
-        options |= {"sslMode": "REQUIRED"} if vendor == "mysql" else {"sslmode": "require"}
+        # Checked against Java's trust store, in which Glue has the certificate authorities of RDS.
+        options["sslMode"] = "VERIFY_IDENTITY"
     return Source(spark, options, "`" if vendor == "mysql" else '"', settings.read_partitions)
 
 
@@ -554,7 +550,7 @@ class CatalogTable:
     Args:
         glue: boto3 Glue client.
         database: Catalog database.
-        name: Catalog table; made by the first run when it is not there.
+        name: Catalog table, as Terraform made it.
     """
 
     def __init__(self, glue: Any, database: str, name: str) -> None:
@@ -565,8 +561,7 @@ class CatalogTable:
 
     def snapshots(self) -> list[str]:
         """Return the snapshots that readers may be at: the one in use first, then superseded ones."""
-        table = self._read()
-        return _snapshots(table) if table else []
+        return _snapshots(self._read())
 
     def switch(self, snapshot: Snapshot, columns: Sequence[str], rows: int, keep: int) -> list[str]:
         """Lead readers to `snapshot`; return the snapshots that the table names from now on.
@@ -580,11 +575,11 @@ class CatalogTable:
             rows: Rows of the copy.
             keep: How many superseded snapshots the table goes on naming.
         """
-        table = self._read() or self._create(snapshot, columns)
-        descriptor = {**table["StorageDescriptor"], "Columns": _catalog_columns(columns, inside=False)}
-        keys = _catalog_columns(columns, inside=True)
+        table = self._read()
+        keys, others = _catalog_columns(table, columns)
+        descriptor = {**table["StorageDescriptor"], "Columns": others}
         former = self._partitions()
-        if _key_names(table) != [key["Name"] for key in keys]:
+        if [key["Name"] for key in table.get("PartitionKeys", [])] != [key["Name"] for key in keys]:
             self._delete(former)
             former = {}
             self._update(table, descriptor, keys, table.get("Parameters", {}))
@@ -603,28 +598,13 @@ class CatalogTable:
             raise
         return named
 
-    def _read(self) -> dict[str, Any] | None:
+    def _read(self) -> dict[str, Any]:
         try:
-            table: dict[str, Any] = self._glue.get_table(DatabaseName=self._database, Name=self._name)[
-                "Table"
-            ]
+            answer = self._glue.get_table(DatabaseName=self._database, Name=self._name)
         except self._glue.exceptions.EntityNotFoundException:
-            return None
-        return table
-
-    def _create(self, snapshot: Snapshot, columns: Sequence[str]) -> dict[str, Any]:
-        table = {
-            "Name": self._name,
-            "TableType": "EXTERNAL_TABLE",
-            "PartitionKeys": _catalog_columns(columns, inside=True),
-            "StorageDescriptor": {
-                **DESCRIPTOR,
-                "Columns": _catalog_columns(columns, inside=False),
-                "Location": snapshot.location,
-            },
-            "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"},
-        }
-        self._glue.create_table(DatabaseName=self._database, TableInput=table)
+            name = f"{self._database}.{self._name}"
+            raise EtlError(f"the Data Catalog has no table {name}: run 'vectorops deploy'") from None
+        table: dict[str, Any] = answer["Table"]
         return table
 
     def _update(
@@ -634,11 +614,8 @@ class CatalogTable:
         keys: list[dict[str, str]],
         parameters: Mapping[str, str],
     ) -> None:
-        kept = {
-            name: table[name]
-            for name in ("Name", "Description", "Owner", "Retention", "TableType")
-            if table.get(name)
-        }
+        inherited = ("Name", "Description", "Owner", "Retention", "TableType")
+        kept = {name: table[name] for name in inherited if table.get(name)}
         changed = {"StorageDescriptor": descriptor, "PartitionKeys": keys, "Parameters": parameters}
         self._glue.update_table(DatabaseName=self._database, TableInput={**kept, **changed})
 
@@ -689,14 +666,18 @@ def _snapshots(table: Mapping[str, Any]) -> list[str]:
     return [name for name in table.get("Parameters", {}).get(SNAPSHOTS_PARAMETER, "").split(",") if name]
 
 
-def _key_names(table: Mapping[str, Any]) -> list[str]:
-    return [key["Name"] for key in table.get("PartitionKeys", [])]
-
-
-def _catalog_columns(partition_by: Sequence[str], *, inside: bool) -> list[dict[str, str]]:
-    """Return the partition keys (`inside`), or the other columns."""
-    names = partition_by if inside else [name for name in COLUMNS if name not in partition_by]
-    return [{"Name": name.lower(), "Type": COLUMNS[name]} for name in names]
+def _catalog_columns(
+    table: Mapping[str, Any], partition_by: Sequence[str]
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Return the partition keys, and the other columns, with the comments that the table has."""
+    there = (*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", []))
+    comments = {entry["Name"]: {"Comment": entry["Comment"]} for entry in there if entry.get("Comment")}
+    columns = {
+        name: {"Name": name.lower(), "Type": kind, **comments.get(name.lower(), {})}
+        for name, kind in COLUMNS.items()
+    }
+    keys = [columns.pop(name) for name in partition_by]
+    return keys, list(columns.values())
 
 
 def _batches(items: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
@@ -727,6 +708,7 @@ def run(
     """
     # The default of Spark 4: a number that does not fit is an error, not another number.
     spark.conf.set("spark.sql.ansi.enabled", "true")
+    former = table.snapshots()
     source = open_source(spark, connection, settings)
     tables = Tables(
         source.read("customers", CUSTOMER_COLUMNS, split_by="customerNumber"),
@@ -746,7 +728,6 @@ def run(
         lake.delete(name)
         raise
     snapshot = lake.describe(name, settings.partition_by)
-    former = table.snapshots()
     named = table.switch(snapshot, settings.partition_by, layout.rows, settings.keep_snapshots)
     metrics |= {
         "rows_written": layout.rows,

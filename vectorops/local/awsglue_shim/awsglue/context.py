@@ -2,16 +2,14 @@
 
 import json
 import re
-import socket
 from typing import Any
 
 import boto3
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-_SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # PostgreSQL manual, "Message Formats", SSLRequest
-_GREETING_S = 0.5
-_TIMEOUT_S = 10.0
+from vectorops.source.protocol import served_by
+
 _DRIVERS = {
     "mysql": ("mariadb|mysql", "libmariadb-java"),
     "postgresql": ("postgresql", "libpostgresql-jdbc-java"),
@@ -44,7 +42,10 @@ class GlueContext:
         if not address:
             raise RuntimeError(f"connection '{connection_name}' has no usable JDBC_CONNECTION_URL: '{url}'")
         _, host, port, database = address.groups()
-        vendor = served_by(host, int(port))
+        try:
+            vendor = served_by(host, int(port))
+        except OSError as exc:
+            raise RuntimeError(f"the source database at {host}:{port} does not answer: {exc}") from exc
         self._require_driver(vendor)
         return {
             **_login(connection_name, properties),
@@ -63,26 +64,6 @@ class GlueContext:
                 f"there is no JDBC driver for {vendor}: run 'apt-get install {package}', "
                 "or put its jar file into .tools/jars of the project"
             )
-
-
-def served_by(host: str, port: int) -> str:
-    """Return "mysql" or "postgresql", whichever server answers: MySQL speaks first, PostgreSQL waits.
-
-    Raises:
-        RuntimeError: None answers.
-    """
-    try:
-        with socket.create_connection((host, port), timeout=_TIMEOUT_S) as connection:
-            connection.settimeout(_GREETING_S)
-            try:
-                answer = connection.recv(16)
-            except TimeoutError:
-                connection.settimeout(_TIMEOUT_S)
-                connection.sendall(_SSL_REQUEST)
-                answer = connection.recv(16)
-    except OSError as exc:
-        raise RuntimeError(f"the source database at {host}:{port} does not answer: {exc}") from exc
-    return "postgresql" if answer in (b"S", b"N") else "mysql"
 
 
 def _login(connection_name: str, properties: dict[str, str]) -> dict[str, str]:
