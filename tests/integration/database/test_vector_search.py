@@ -128,7 +128,9 @@ def test_more_dimensions_than_a_vector_index_takes_are_searched_through_their_ha
     assert result.neighbours[0].score == pytest.approx(full_precision, abs=1e-6)
 
 
-def test_search_never_sends_vectors_unless_asked(vector_database: Connection, fill: FilledTable) -> None:
+def test_search_sends_no_vector_unless_asked_where_every_hit_carried_its_own(
+    vector_database: Connection, fill: FilledTable
+) -> None:
     vectors = clustered_vectors(3_000, 16)
     table = fill(vectors)
     for exact in (False, True):
@@ -287,7 +289,9 @@ def test_an_unknown_id_is_answered_with_one_that_is_there(
 NASTY = ["'; DROP TABLE items; --", 'a" OR "1"="1', "%s %(id)s %%", "{id}", "\\'", "é 日本 \U0001f600", "$1"]
 
 
-def test_ids_that_look_like_sql_are_values(vector_database: Connection, fill: FilledTable) -> None:
+def test_ids_that_look_like_sql_are_values_where_they_became_part_of_the_statement(
+    vector_database: Connection, fill: FilledTable
+) -> None:
     vectors = clustered_vectors(len(NASTY), 4)
     table = fill(vectors, NASTY)
     for exact in (False, True):
