@@ -167,7 +167,9 @@ def _search(
     with _settings_of_its_own(connection, options) as ef_search:
         statement = _statement(connection, table, query, options)
         index = _index_of(_explain(connection, statement))
-        rows = connection.execute(statement.text, statement.parameters, binary=True).fetchall()
+        # Not prepared: a prepared statement may be given another plan than the one just explained.
+        found = connection.execute(statement.text, statement.parameters, binary=True, prepare=False)
+        rows = found.fetchall()
     neighbours = _neighbours(rows, statement.metric)
     return SearchResult(neighbours, statement.metric.name, index, ef_search if index else None)
 
