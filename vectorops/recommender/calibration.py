@@ -1,9 +1,4 @@
-"""From cosines to stars: a cosine ranks, and a linear map is needed to compare it with ratings.
-
-    rating ~ mean + customer bias + product bias + slope x cosine
-
-fitted by ridge regression to the training ratings.
-"""
+"""From cosines to stars: a cosine ranks, and a linear map is needed to compare it with ratings."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +8,10 @@ from sklearn.linear_model import Ridge
 from vectorops.recommender.interactions import Interactions
 
 BIAS_ALPHA = 10.0
+RATING_MAP = (
+    "rating = mean + customer bias + product bias + slope x cosine, fitted by ridge regression to the "
+    "training ratings, with cosines of models that were fitted without the rating in question"
+)
 
 Floats = npt.NDArray[np.float64]
 

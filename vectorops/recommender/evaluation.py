@@ -63,7 +63,7 @@ class RatingComparison:
 
     Attributes:
         ratings: Number of ratings predicted.
-        model: Mean + customer bias + product bias + slope x cosine, see `calibration`.
+        model: As `RATING_MAP` says.
         global_mean: The mean training rating for all.
         biases_only: The model without the cosine, so that its part in the gain can be seen.
         gain: Of the model over the global mean, in squared stars.

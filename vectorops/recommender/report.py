@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
+from vectorops.recommender.calibration import RATING_MAP
 from vectorops.recommender.evaluation import SPLIT, Evaluation, RankingComparison
 
 
@@ -20,6 +21,7 @@ class TrainingReport:
         evaluation: Figures of models fitted to a part of the ratings. The published model is fitted to all of
             them in the same way.
         split: How the held-out ratings were chosen.
+        rating_map: How ratings were predicted.
     """
 
     model_version: str
@@ -30,6 +32,7 @@ class TrainingReport:
     products: int
     evaluation: Evaluation
     split: str = SPLIT
+    rating_map: str = RATING_MAP
 
     @property
     def beats_baselines(self) -> bool:

@@ -98,6 +98,7 @@ def test_the_report_as_json_states_split_figures_and_verdict() -> None:
     report = report_on(training_table())
     content = json.loads(report.to_json())
     assert "one in five" in content["split"]
+    assert "slope x cosine" in content["rating_map"]
     assert content["beats_baselines"] is True
     assert content["evaluation"]["ranking"]["most_popular"].keys() == {"recall_at_10", "ndcg_at_10"}
     assert content["evaluation"]["ratings"]["model"] == report.evaluation.ratings.model
