@@ -81,6 +81,7 @@ def up(environment: Environment, *, on_step: Callable[[str], None] = lambda _: N
             _clean_up_after(folder, record, on_step)
             on_step("starting the AWS APIs on this machine")
             _wait_until_running(folder, _spawn(folder, environment), on_step)
+            _note_new_port(folder, record, on_step)
     found = status(environment)
     for database in found.databases:
         if database.state == "failed":
@@ -149,8 +150,10 @@ def reset(environment: Environment) -> None:
     if root.is_symlink() or root.parent.name != ".vectorops":
         raise LocalTargetError(f"refusing to delete {root}", why="it is not a folder inside .vectorops")
     with _control_lock(environment):
-        with contextlib.suppress(LocalTargetError):
+        try:
             _stop(folder)
+        except LocalTargetError:
+            _kill_servers(folder)
         _stop_databases(folder)
         for path in root.iterdir():
             if path == _lock_file(environment):
@@ -214,6 +217,12 @@ def _clean_up_after(folder: LocalFolder, record: ServerRecord | None, on_step: C
     _stop_databases(folder)
     if folder.log.is_file() and folder.log.stat().st_size > _MAX_LOG_BYTES:
         folder.log.replace(folder.log.with_suffix(".log.1"))
+
+
+def _note_new_port(folder: LocalFolder, before: ServerRecord | None, on_step: Callable[[str], None]) -> None:
+    now = folder.read_record()
+    if before and now and before.port not in (0, now.port):
+        on_step(f"port {before.port} is taken by another program; the AWS APIs are on port {now.port} now")
 
 
 def _stop_databases(folder: LocalFolder) -> None:
@@ -288,6 +297,15 @@ def _stop(folder: LocalFolder) -> None:
                 hint=f"end it with 'kill -9 {record.pid}'; what it had saved is kept",
             )
         time.sleep(_POLL_INTERVAL_S)
+
+
+def _kill_servers(folder: LocalFolder) -> None:
+    """End the server of a folder whose record cannot be read, or that does not stop."""
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if "vectorops.local.server" in command and str(folder.path) in command:
+            process.kill()
+            process.wait()
 
 
 def _stopped(database: DatabaseRecord) -> DatabaseRecord:

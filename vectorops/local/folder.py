@@ -134,13 +134,14 @@ class LocalFolder:
         scratch.write_text(json.dumps(asdict(record), indent=2), encoding="utf-8")
         scratch.replace(self.record_file)
 
-    def update_record(self, **changes: Any) -> ServerRecord:
-        """Change some fields of the server's description; for the server process only."""
+    def update_record(self, **changes: Any) -> None:
+        """Change some fields of the server's description; for the server process only.
+
+        Nothing happens when somebody has deleted it.
+        """
         record = self.read_record()
-        assert record is not None, "the server writes its record before it changes it"  # noqa: S101
-        changed = replace(record, **changes)
-        self.write_record(changed)
-        return changed
+        if record:
+            self.write_record(replace(record, **changes))
 
 
 def local_folder(environment: Environment) -> LocalFolder:

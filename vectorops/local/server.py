@@ -4,6 +4,7 @@ It serves the AWS APIs on loopback, supervises the database servers, and keeps e
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ import sys
 import threading
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import psutil
 
@@ -31,6 +32,7 @@ logger = logging.getLogger("vectorops.local")
 # What is on disk can be read by exactly these. Raise the number when our own part of it changes.
 STATE_FORMAT = 1
 _STOP_TIMEOUT_S = 5
+_FOLDER_CHECK_INTERVAL_S = 2
 
 
 def main() -> None:
@@ -73,6 +75,7 @@ def _run(folder: LocalFolder, region: str) -> None:
 async def _serve(folder: LocalFolder, listener: socket.socket, region: str) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
+    from hypercorn.utils import LifespanFailureError
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -93,7 +96,11 @@ async def _serve(folder: LocalFolder, listener: socket.socket, region: str) -> N
         with lock:
             folder.update_record(state="running", databases=supervisor.records())
         logger.info("ready on http://%s:%d", *listener.getsockname())
-        await stop.wait()
+        while not stop.is_set():
+            if not folder.record_file.exists():
+                _abandon(supervisor)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _FOLDER_CHECK_INTERVAL_S)
         logger.info("stopping")
 
     config = Config()
@@ -101,7 +108,10 @@ async def _serve(folder: LocalFolder, listener: socket.socket, region: str) -> N
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     config.errorlog = logging.getLogger("hypercorn.error")
-    await serve(emulator.app, config, shutdown_trigger=until_stopped)
+    try:
+        await serve(emulator.app, config, shutdown_trigger=until_stopped)
+    except LifespanFailureError:
+        raise emulator.failures[0] from None
     await asyncio.to_thread(supervisor.close)
     emulator.save()
     _kill_children()
@@ -173,6 +183,13 @@ def _listen(preferred: int | None) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((LOOPBACK, find_free_port(preferred)))
     return listener
+
+
+def _abandon(supervisor: DatabaseSupervisor) -> NoReturn:
+    """End without saving: somebody deleted the folder, which saving would bring back in part."""
+    supervisor.close()
+    _kill_children()
+    os._exit(1)
 
 
 def _kill_children() -> None:

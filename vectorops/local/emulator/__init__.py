@@ -21,18 +21,20 @@ class Emulator:
         app: ASGI application of all AWS APIs.
         wait_for_databases: Returns when every restored database is up, or has failed.
         save: Write what changed since the last save.
+        failures: What made the start fail, after it has.
     """
 
     app: AsgiApp
     wait_for_databases: Callable[[], None]
     save: Callable[[], None]
+    failures: list[Exception]
 
 
 def load(folder: LocalFolder, supervisor: DatabaseSupervisor) -> Emulator:
     """Import the library and mend it.
 
     Raises:
-        LocalTargetError: The library is not the version this was written for, or a state file is damaged.
+        LocalTargetError: The library is not the version this was written for.
     """
     from ministack import app as library
 
@@ -42,10 +44,25 @@ def load(folder: LocalFolder, supervisor: DatabaseSupervisor) -> Emulator:
     for service in (saving, ec2, iam, sts):
         service.install()
     databases = rds.install(folder.databases, supervisor, saver.note_change)
+    failures: list[Exception] = []
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
-        await library.app(scope, receive, send)
-        saver.note_change()
+        if scope["type"] == "lifespan":
+            await _start_or_fail(library.app, failures, scope, receive, send)
+        else:
+            await library.app(scope, receive, send)
+            saver.note_change()
 
     saver.start()
-    return Emulator(guard(serve), databases.wait_until_settled, saver.save)
+    return Emulator(guard(serve), databases.wait_until_settled, saver.save, failures)
+
+
+async def _start_or_fail(
+    app: AsgiApp, failures: list[Exception], scope: Any, receive: Any, send: Any
+) -> None:
+    # The web server goes on when the start raises, and stops only when told that it failed.
+    try:
+        await app(scope, receive, send)
+    except Exception as exc:
+        failures.append(exc)
+        await send({"type": "lifespan.startup.failed"})

@@ -9,7 +9,7 @@ from typing import Any
 
 AsgiApp = Callable[..., Awaitable[None]]
 
-_LOCAL_NAMES = ("127.0.0.1", "localhost")
+_LOCAL_NAMES = (".127.0.0.1", ".localhost")
 # Deployed HTTP APIs and function URLs are meant to be called by pages.
 _DEPLOYED_APIS = "/_aws/"
 _ADMINISTRATION = ("/_ministack/", "/_localstack/")
@@ -38,12 +38,12 @@ def refusal(path: str, headers: dict[str, str]) -> str:
         headers: By lower-case name.
     """
     name = headers.get("host", "").rsplit(":", 1)[0]
-    if not name.endswith(_LOCAL_NAMES):
+    if not f".{name}".endswith(_LOCAL_NAMES):
         return f"Host '{name}' is not this machine; a web page may have renamed it"
     if "origin" in headers and not path.startswith(_DEPLOYED_APIS):
         return "web pages may not call the AWS APIs of this machine"
-    open_paths = (_HEALTH, *_FUNCTION_CODE)
-    if path.startswith(_ADMINISTRATION) and not path.startswith(open_paths):
+    is_open = path == _HEALTH or path.startswith(_FUNCTION_CODE)
+    if path.startswith(_ADMINISTRATION) and not is_open:
         return "the emulator's own administration is switched off; use 'vectorops local'"
     return ""
 

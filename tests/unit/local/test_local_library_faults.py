@@ -1,0 +1,88 @@
+"""What is wrong in the emulator library as it is installed. A test that fails here means: delete our mend."""
+
+import json
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ministack", reason="the local target is not installed: make setup")
+
+from ministack.core import iam_evaluator
+from ministack.core.iam_evaluator import EvalContext
+from ministack.services import ec2, rds
+
+RDS_TRUST = {
+    "Effect": "Allow",
+    "Principal": {"Service": "rds.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+    "Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}},
+}
+
+
+@pytest.fixture
+def instance_xml() -> Any:
+    parameters = {
+        "DBInstanceIdentifier": "faulty",
+        "ManageMasterUserPassword": "true",
+        "PreferredBackupWindow": "02:00-02:30",
+        "EnableCloudwatchLogsExports.member.1": "postgresql",
+        "SkipFinalSnapshot": "true",
+    }
+    query = {name: [value] for name, value in parameters.items()}
+    status, _, body = rds._ACTION_MAP["CreateDBInstance"](query)
+    assert status == 200
+    yield body.decode()
+    rds._ACTION_MAP["DeleteDBInstance"](query)
+
+
+def test_rds_makes_no_managed_secret(instance_xml: str) -> None:
+    assert "MasterUserSecret" not in instance_xml
+
+
+def test_rds_reports_an_instance_available_with_nothing_behind_it(instance_xml: str) -> None:
+    assert "<DBInstanceStatus>available</DBInstanceStatus>" in instance_xml
+
+
+def test_rds_forgets_the_backup_window_and_the_log_exports(instance_xml: str) -> None:
+    assert "02:00-02:30" not in instance_xml
+    assert "<EnabledCloudwatchLogsExports/>" in instance_xml
+
+
+def test_rds_has_no_roles_of_instances() -> None:
+    assert "AddRoleToDBInstance" not in rds._ACTION_MAP
+
+
+def test_ec2_drops_the_prefix_lists_of_a_rule() -> None:
+    query = {"P.1.IpProtocol": ["tcp"], "P.1.PrefixListIds.1.PrefixListId": ["pl-1"]}
+    assert ec2._parse_ip_permissions(query, "P")[0]["PrefixListIds"] == []
+
+
+def test_ec2_does_not_name_the_prefix_list_of_a_rule() -> None:
+    rule = {"IpProtocol": "tcp", "PrefixListIds": [{"PrefixListId": "pl-1"}]}
+    assert "pl-1" not in ec2._sg_rule_xml("sg-1", rule)
+
+
+def test_ec2_keeps_meaningless_ports_of_a_rule_for_every_protocol() -> None:
+    query = {"P.1.IpProtocol": ["-1"], "P.1.FromPort": ["0"], "P.1.ToPort": ["0"]}
+    assert ec2._parse_ip_permissions(query, "P")[0]["FromPort"] == 0
+
+
+def test_iam_takes_loopback_for_insecure_transport() -> None:
+    assert iam_evaluator._resolve_condition_key("aws:SecureTransport", root_context()) == "false"
+
+
+def test_sts_cannot_assume_a_role_with_a_condition_on_the_source() -> None:
+    document = json.dumps({"Statement": [RDS_TRUST]})
+    context = root_context()
+    assert not iam_evaluator.evaluate_trust_policy(document, context.principal_arn, context)
+
+
+def root_context() -> EvalContext:
+    return EvalContext(
+        principal_arn="arn:aws:iam::000000000000:root",
+        principal_type="Root",
+        principal_account="000000000000",
+        action="sts:AssumeRole",
+        resource_arn="*",
+        region="us-east-1",
+    )
