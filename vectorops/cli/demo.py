@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -18,6 +19,9 @@ from vectorops.cli.source import fill_source, source_counts
 from vectorops.cli.state import AppState, state_of
 from vectorops.cli.train import train_model
 from vectorops.errors import JobFailedError, UsageError
+
+if TYPE_CHECKING:
+    from vectorops.database.search import SearchResult
 
 NEXT = """\
 Go on with:
@@ -47,7 +51,7 @@ def register(app: typer.Typer) -> None:
 def demo(context: typer.Context) -> None:
     """Do the main job on this machine: deploy, run the pipeline on sample data, load, search.
 
-    Needs no AWS account and no Docker. What is there already is left as it is: the second run changes nothing.
+    Needs no AWS account and no Docker. What is there already is kept: a second run changes nothing.
     """
     state = state_of(context)
     if not state.environment.is_local:
@@ -88,12 +92,13 @@ def _schema(state: AppState) -> tuple[str, bool]:
 
 
 def _source(state: AppState) -> tuple[str, bool]:
-    counts = source_counts(state)
-    filled = not counts
-    if filled:
-        counts = fill_source(state)
-    there = ", ".join(f"{count:,} {table}" for table, count in counts.items())
-    return (there if filled else f"already there: {there}"), filled
+    from vectorops.source.sample import generate_sample
+
+    before = source_counts(state)
+    if not before:
+        fill_source(state, generate_sample())
+    there = ", ".join(f"{count:,} {table}" for table, count in source_counts(state).items())
+    return (f"already there: {there}" if before else there), not before
 
 
 def _etl(state: AppState) -> tuple[str, bool]:
@@ -147,6 +152,18 @@ def _first_id(state: AppState, table: str) -> str:
 
     with state.connect() as connection:
         return str(first_id(connection, vector_table(connection, table)))
+
+
+def _nearest(state: AppState, item: str, user: str) -> tuple["SearchResult", "SearchResult"]:
+    """Return the items nearest to an item, and those nearest to a user's vector."""
+    from vectorops.database.query import QueryById, stored_vector
+    from vectorops.database.search import search
+    from vectorops.database.tables import vector_table
+
+    with state.connect() as connection:
+        items, users = vector_table(connection, "item_emb"), vector_table(connection, "user_emb")
+        similar = search(connection, items, QueryById(item))
+        return similar, search(connection, items, stored_vector(connection, users, user))
 
 
 def _show_steps(console: Console, steps: list[Step]) -> None:

@@ -2,10 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vectorops.cli.progress import LoadProgress
@@ -13,7 +14,7 @@ from vectorops.cli.state import AppState, state_of
 from vectorops.errors import RowsRejectedError
 
 if TYPE_CHECKING:
-    from vectorops.embeddings import LoadReport
+    from vectorops.embeddings.load import LoadReport
 
 
 def register(app: typer.Typer) -> None:
@@ -36,10 +37,15 @@ def load_embeddings(
         ),
     ] = "stop",
     rejects: Annotated[
-        Path | None, typer.Option(help="Where rejected rows go.", show_default="beside you")
+        Path | None, typer.Option(help="File for rejected rows.", show_default="named after table and time")
     ] = None,
-    id_column: Annotated[str, typer.Option(help="Column of the ids in the file.")] = "id",
-    vector_column: Annotated[str, typer.Option(help="Column of the vectors in the file.")] = "embedding",
+    id_column: Annotated[str | None, typer.Option(help="Name of the id column.", show_default="id")] = None,
+    vector_column: Annotated[
+        str | None, typer.Option(help="Name of the vector column.", show_default="embedding")
+    ] = None,
+    model_version: Annotated[
+        str | None, typer.Option(help="For the log: the model that made the vectors.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
 ) -> None:
     """Load embeddings from CSV files into a table; all of a load becomes visible, or nothing.
@@ -57,12 +63,46 @@ def load_embeddings(
         rejects_path=rejects,
         id_column=id_column,
         vector_column=vector_column,
+        model_version=model_version,
         dry_run=dry_run,
     )
     state.emit(report, lambda console: show_load(console, report))
     if report.rejected:
         raise RowsRejectedError(
-            f"{report.rejected:,} rows were rejected",
-            why=f"they are in {report.rejects_path}, each with its reason",
-            hint="mend them there or in the source, and load again: rows that are in already stay as they are",
+            f"{report.rejected:,} of {report.read:,} rows were rejected",
+            why=f"see {report.rejects_path}" if report.rejects_path else "this was a dry run",
+            hint="mend them in the source and load it again: rows that are in already stay as they are",
         )
+
+
+def load_into(state: AppState, sources: list[str], *, table: str, **options: Any) -> "LoadReport":
+    """Load `sources` into `table` of the deployed database, with progress on stderr."""
+    from vectorops.embeddings.load import load_embeddings as load
+    from vectorops.embeddings.sources import find_sources
+
+    s3 = state.aws.client("s3") if any(source.startswith("s3://") for source in sources) else None
+    found = find_sources(sources, stdin=sys.stdin.buffer if "-" in sources else None, s3=s3)
+    sizes = [source.size_bytes for source in found]
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    with (
+        state.connect() as connection,
+        LoadProgress(state.err, f"Loading {table}", total_bytes=total) as progress,
+    ):
+        return load(connection, found, table=table, on_progress=progress.update, **options)
+
+
+def show_load(console: Console, report: "LoadReport") -> None:
+    """Print what a load did: one line, then the counts."""
+    rate = report.read / report.elapsed_s if report.elapsed_s else 0
+    verb = "[yellow]Checked[/yellow], nothing written:" if report.dry_run else "[green]Loaded[/green]"
+    created = " (created)" if report.created else ""
+    took = f"{report.read:,} rows in {report.elapsed_s:.1f} s, {rate:,.0f} rows/s"
+    console.print(f"{verb} {report.table}{created}: {took}")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name in ("inserted", "updated", "unchanged", "rejected"):
+        table.add_row(f"  {name}", f"{getattr(report, name):,}")
+    console.print(table)
+    if report.ignored_columns:
+        console.print(f"  columns left aside: {escape(', '.join(report.ignored_columns))}")

@@ -7,6 +7,14 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.spinner import Spinner
 from rich.text import Text
 
@@ -71,3 +79,52 @@ class ResourceProgress:
             yield Text(f"    {address} {now - since:.0f} s", style="dim")
         if len(self._running) > LONGEST_LIST:
             yield Text(f"    and {len(self._running) - LONGEST_LIST} more", style="dim")
+
+
+class LoadProgress:
+    """Shows rows, rows per second and, where the size is known, the time left.
+
+    Args:
+        console: Where to show it.
+        title: Such as "Loading item_emb".
+        total_bytes: Size of all that will be read, or None.
+    """
+
+    LOG_INTERVAL_S = 10.0
+
+    def __init__(self, console: Console, title: str, *, total_bytes: int | None = None) -> None:
+        self._console = console
+        self._title = title
+        self._rows = 0
+        self._started = self._logged = time.monotonic()
+        columns: list[ProgressColumn] = [TextColumn("{task.description}")]
+        if total_bytes:
+            columns += [BarColumn(), TaskProgressColumn()]
+        columns += [TextColumn("{task.fields[rows]:,} rows · {task.fields[rate]:,.0f} rows/s")]
+        if total_bytes:
+            columns += [TimeRemainingColumn()]
+        self._bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
+        self._task = self._bar.add_task(title, total=total_bytes, rows=0, rate=0.0)
+
+    def __enter__(self) -> "LoadProgress":
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()
+
+    def advance(self, rows: int) -> None:
+        """Take a number of rows that were just done."""
+        self.update(self._rows + rows, 0)
+
+    def update(self, rows: int, bytes_read: int) -> None:
+        """Take the rows and the bytes done so far."""
+        self._rows = rows
+        now = time.monotonic()
+        rate = rows / (now - self._started) if now > self._started else 0.0
+        self._bar.update(self._task, completed=bytes_read, rows=rows, rate=rate)
+        if not self._console.is_terminal and now - self._logged >= self.LOG_INTERVAL_S:
+            self._logged = now
+            self._console.print(f"{self._title}: {rows:,} rows, {rate:,.0f} rows/s")

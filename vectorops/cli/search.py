@@ -24,6 +24,9 @@ def search(
     id: Annotated[
         str | None, typer.Option(help="Search for the neighbours of this row, itself left out.")
     ] = None,
+    of: Annotated[
+        str | None, typer.Option(metavar="TABLE", help="Table that --id is in, if another: user_emb, say.")
+    ] = None,
     vector: Annotated[
         str | None,
         typer.Option(help="Search for the neighbours of this vector: [0.1,…], a text or a .npy file."),
@@ -47,7 +50,7 @@ def search(
     With --json, a list of {"id", "score"}. A score is higher for what is nearer; with cosine it is the
     cosine similarity, from -1 to 1.
     """
-    from vectorops.database.search import QueryById
+    from vectorops.database.query import Query, QueryById, stored_vector
     from vectorops.database.search import search as find
     from vectorops.database.tables import vector_table
     from vectorops.embeddings.query_vector import read_query_vector
@@ -56,9 +59,13 @@ def search(
         raise UsageError(
             "search needs --id or --vector, one of them", hint="vectorops search item_emb --id S10_1678"
         )
-    query = read_query_vector(vector) if vector is not None else QueryById(str(id))
     state = state_of(context)
     with state.connect() as connection:
+        query: Query = QueryById(str(id))
+        if vector is not None:
+            query = read_query_vector(vector)
+        elif of is not None:
+            query = stored_vector(connection, vector_table(connection, of), str(id))
         result = find(
             connection,
             vector_table(connection, table),

@@ -8,8 +8,8 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from vectorops.database.connection import first_line
-from vectorops.database.metrics import Metric
+from vectorops.database.connection import database_errors, first_line
+from vectorops.database.metrics import METRICS, Metric
 from vectorops.database.tables import VectorTable, first_id
 from vectorops.errors import InputDataError
 
@@ -50,6 +50,26 @@ def check_stored(
         raise InputDataError(f"the row '{query.id}' of '{table.full_name}' has no vector")
     if not row[1] and metric.name == "cosine":
         raise InputDataError(f"the vector of '{query.id}' in '{table.full_name}' is zero", why=_NO_DIRECTION)
+
+
+def stored_vector(
+    connection: psycopg.Connection[Any], table: VectorTable, row_id: str | int
+) -> NDArray[np.float32]:
+    """Return the vector of the row `row_id`, float32 of shape (dimension,), to search another table with.
+
+    Raises:
+        InputDataError: No row has that id, or it has no vector.
+        DatabaseError: PostgreSQL refused.
+    """
+    with database_errors(f"cannot read '{row_id}' of '{table.full_name}'"):
+        check_stored(connection, table, QueryById(row_id), METRICS["l2"])
+        statement = sql.SQL("SELECT {vector}::real[] FROM {table} WHERE {id} = %s").format(
+            vector=sql.Identifier(table.vector_column),
+            table=table.qualified,
+            id=sql.Identifier(table.id_column),
+        )
+        row = connection.execute(statement, (str(row_id),), binary=True).fetchone()
+    return np.array(row[0] if row else [], dtype=np.float32)
 
 
 def checked_vector(
