@@ -51,3 +51,44 @@ module "vector_db" {
   skip_final_snapshot                 = var.database.skip_final_snapshot
   performance_insights_retention_days = var.database.performance_insights_retention_days
 }
+
+module "etl" {
+  source = "./modules/etl"
+
+  name_prefix                 = local.name_prefix
+  vpc_id                      = module.network.vpc_id
+  subnets                     = module.network.private_subnets
+  s3_prefix_list_id           = module.network.s3_prefix_list_id
+  endpoints_security_group_id = module.network.endpoints_security_group_id
+  script_path                 = "${var.build_dir}/glue/ratings_etl.py"
+
+  data_lake_bucket = {
+    name = module.storage.bucket_names["data_lake"]
+    arn  = module.storage.bucket_arns["data_lake"]
+  }
+  scripts_bucket = {
+    name = module.storage.bucket_names["scripts"]
+    arn  = module.storage.bucket_arns["scripts"]
+  }
+
+  source_database        = var.source_database
+  create_source_database = var.create_source_database
+  enforce_source_tls     = var.etl.enforce_source_tls
+  created_source = {
+    instance_class          = var.etl.created_source_instance_class
+    allowed_security_groups = var.database.allowed_security_groups
+    allowed_cidr_blocks     = var.database.allowed_cidr_blocks
+  }
+
+  glue_version        = var.etl.glue_version
+  worker_type         = var.etl.worker_type
+  worker_count        = var.etl.worker_count
+  timeout_minutes     = var.etl.timeout_minutes
+  max_retries         = var.etl.max_retries
+  max_concurrent_runs = var.etl.max_concurrent_runs
+  schedule            = var.etl.schedule
+  partition_by        = var.etl.partition_by
+  max_partitions      = var.etl.max_partitions
+  quality_limits      = var.etl.quality_limits
+  extra_arguments     = var.etl.extra_arguments
+}

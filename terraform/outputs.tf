@@ -84,3 +84,48 @@ output "recommendations_bucket" {
   description = "Name of the bucket that recommendations are delivered to."
   value       = module.storage.bucket_names["recommendations"]
 }
+
+output "glue_job_name" {
+  description = "Name of the Glue job."
+  value       = module.etl.glue_job_name
+}
+
+output "glue_connection_name" {
+  description = "Name of the Glue connection to the source database."
+  value       = module.etl.glue_connection_name
+}
+
+output "catalog_database" {
+  description = "Name of the database in the Glue Data Catalog."
+  value       = module.etl.catalog_database
+}
+
+output "catalog_table" {
+  description = "Name of the training data's table in that database."
+  value       = module.etl.catalog_table
+}
+
+output "source_database_host" {
+  description = "Host name of the source database."
+  value       = module.etl.source_database_host
+}
+
+output "source_database_port" {
+  description = "TCP port of the source database."
+  value       = module.etl.source_database_port
+}
+
+output "source_database_name" {
+  description = "Schema of the source database."
+  value       = module.etl.source_database_name
+}
+
+output "source_database_secret_arn" {
+  description = "ARN of the secret with the source database's user name and password."
+  value       = module.etl.source_database_secret_arn
+}
+
+output "alerts_topic_arn" {
+  description = "ARN of the SNS topic that is told of failed runs; subscribe to it."
+  value       = module.etl.alerts_topic_arn
+}

@@ -81,7 +81,8 @@ variable "database" {
   description = <<-EOT
     The vector database; what is left out takes the default of modules/vector-db, whose README says more.
     engine_version: "17" or "18". instance_class: such as "db.r7g.large". Storage sizes in GiB, retentions in days.
-    allowed_security_groups (ids by name) and allowed_cidr_blocks (IPv4, /16 or smaller): who may connect.
+    allowed_security_groups (ids by name) and allowed_cidr_blocks (IPv4, /16 or smaller): who may connect, also to a
+    created source database.
   EOT
   type = object({
     engine_version                      = optional(string)
@@ -102,6 +103,64 @@ variable "database" {
     kms_key_arn                         = optional(string)
     allowed_security_groups             = optional(map(string))
     allowed_cidr_blocks                 = optional(set(string))
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "source_database" {
+  description = <<-EOT
+    An existing MySQL database with the tables customers, products and ratings, which the ETL job reads; null to create one.
+    host and port: reachable from the private subnets. name: the schema, such as "classicmodels".
+    secret_arn: Secrets Manager secret with "username" and "password"; secret_kms_key_arn: its key, unless it is AWS's own.
+    security_group_id: the database's security group, which is opened to the job.
+  EOT
+  type = object({
+    host               = string
+    port               = optional(number)
+    name               = string
+    secret_arn         = string
+    secret_kms_key_arn = optional(string)
+    security_group_id  = string
+  })
+  default = null
+}
+
+variable "create_source_database" {
+  description = "Whether to create a small MySQL database as the source, for trials. Without it, source_database is needed."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "etl" {
+  description = <<-EOT
+    The Glue job; what is left out takes the default of modules/etl, whose README says more.
+    worker_type and worker_count: size. timeout_minutes, max_retries, max_concurrent_runs: limits.
+    schedule: such as "cron(15 2 * * ? *)", UTC. partition_by: columns. max_partitions: folders.
+    quality_limits: bad rows that are let through, as "12" or "0.5%". extra_arguments: of the job, such as "--keep_snapshots".
+    enforce_source_tls: whether the source must offer TLS.
+    created_source_instance_class: RDS instance class of the database that create_source_database makes.
+  EOT
+  type = object({
+    glue_version                  = optional(string)
+    worker_type                   = optional(string)
+    worker_count                  = optional(number)
+    timeout_minutes               = optional(number)
+    max_retries                   = optional(number)
+    max_concurrent_runs           = optional(number)
+    schedule                      = optional(string)
+    partition_by                  = optional(list(string))
+    max_partitions                = optional(number)
+    enforce_source_tls            = optional(bool)
+    created_source_instance_class = optional(string)
+    extra_arguments               = optional(map(string))
+    quality_limits = optional(object({
+      null_keys   = optional(string)
+      bad_ratings = optional(string)
+      orphans     = optional(string)
+      duplicates  = optional(string)
+    }))
   })
   default  = {}
   nullable = false

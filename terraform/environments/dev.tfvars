@@ -18,3 +18,5 @@ database = {
   deletion_protection   = false
   skip_final_snapshot   = true
 }
+
+create_source_database = true

@@ -10,3 +10,10 @@ database = {
   deletion_protection   = false
   skip_final_snapshot   = true
 }
+
+create_source_database = true
+
+etl = {
+  # The database on the laptop listens on loopback and has no certificate to verify.
+  enforce_source_tls = false
+}

@@ -20,3 +20,17 @@ database = {
   deletion_protection       = true
   skip_final_snapshot       = false
 }
+
+# The database the ETL job reads. A deploy stops with a message until it is named here.
+# source_database = {
+#   host              = "mysql.example.internal"
+#   name              = "classicmodels"
+#   secret_arn        = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mysql-reader"
+#   security_group_id = "sg-0123456789abcdef0"
+# }
+
+etl = {
+  worker_count = 5
+  max_retries  = 1
+  schedule     = "cron(15 2 * * ? *)"
+}

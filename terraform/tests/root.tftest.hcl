@@ -14,11 +14,18 @@ mock_provider "aws" {
   mock_data "aws_iam_policy_document" {
     defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
   }
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-central-1:123456789012:key/1" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-central-1:123456789012:vectorops-test-alerts" }
+  }
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::123456789012:role/vectorops-test" }
   }
   mock_resource "aws_db_instance" {
     defaults = {
+      address            = "database.example.internal"
       port               = 5432
       master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1", secret_status = "active", kms_key_id = "k" }]
     }
@@ -26,9 +33,10 @@ mock_provider "aws" {
 }
 
 variables {
-  environment = "test"
-  region      = "eu-central-1"
-  build_dir   = "tests/build"
+  environment            = "test"
+  region                 = "eu-central-1"
+  build_dir              = "tests/build"
+  create_source_database = true
 }
 
 run "outputs_name_the_buckets_by_purpose" {
@@ -76,6 +84,49 @@ run "everything_a_client_needs_to_connect_is_an_output" {
   assert {
     condition     = output.database_security_group_id != output.database_client_security_group_id
     error_message = "the database's own group and its clients' group are two"
+  }
+}
+
+run "what_starts_the_etl_job_and_reads_its_result_is_an_output" {
+  command = apply
+
+  assert {
+    condition     = output.glue_job_name == "vectorops-test-ratings-etl" && output.glue_connection_name == "vectorops-test-source"
+    error_message = "job and connection must be the module's"
+  }
+
+  assert {
+    condition     = output.catalog_database == "vectorops_test" && output.catalog_table == "ratings_ml_training"
+    error_message = "database and table of the catalog must be the module's"
+  }
+
+  assert {
+    condition     = output.source_database_host == "database.example.internal" && output.source_database_name == "classicmodels"
+    error_message = "the source must be described"
+  }
+}
+
+run "an_existing_source_is_taken_as_it_is" {
+  command = apply
+
+  variables {
+    create_source_database = false
+    source_database = {
+      host              = "mysql.example.internal"
+      name              = "shop"
+      secret_arn        = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:reader"
+      security_group_id = "sg-source"
+    }
+  }
+
+  assert {
+    condition     = output.source_database_host == "mysql.example.internal" && output.source_database_port == 3306 && output.source_database_name == "shop"
+    error_message = "host, name and MySQL's usual port must reach the job"
+  }
+
+  assert {
+    condition     = output.source_database_secret_arn == "arn:aws:secretsmanager:eu-central-1:123456789012:secret:reader"
+    error_message = "the given secret must reach the job"
   }
 }
 

@@ -13,6 +13,11 @@ output "private_subnet_ids" {
   value       = [for zone in local.zones : aws_subnet.private[zone].id]
 }
 
+output "private_subnets" {
+  description = "The private subnets as {id, availability_zone}, ordered by availability zone."
+  value       = [for zone in local.zones : { id = aws_subnet.private[zone].id, availability_zone = zone }]
+}
+
 output "private_route_table_id" {
   description = "Id of the route table of all private subnets, for whoever adds a NAT gateway or a peering."
   value       = aws_route_table.private.id

@@ -25,7 +25,7 @@ output "database_name" {
 
 output "database_secret_arn" {
   description = "ARN of the RDS-managed secret with the master user's name and password. The secret itself is never an output."
-  value       = aws_db_instance.this.master_user_secret[0].secret_arn
+  value       = one(aws_db_instance.this.master_user_secret[*].secret_arn)
 }
 
 output "database_security_group_id" {
