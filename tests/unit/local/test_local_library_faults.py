@@ -9,7 +9,7 @@ pytest.importorskip("ministack", reason="the local target is not installed: make
 
 from ministack.core import iam_evaluator
 from ministack.core.iam_evaluator import EvalContext
-from ministack.services import ec2, rds
+from ministack.services import ec2, glue, rds
 
 RDS_TRUST = {
     "Effect": "Allow",
@@ -86,3 +86,23 @@ def root_context() -> EvalContext:
         resource_arn="*",
         region="us-east-1",
     )
+
+
+def test_glue_forgets_the_tags_of_a_new_job_and_how_many_runs_it_may_have() -> None:
+    request = {"Name": "faulty", "Tags": {"a": "b"}, "ExecutionProperty": {"MaxConcurrentRuns": 3}}
+    glue._create_job(request)
+    assert glue._tags.get(glue._arn("job", "faulty")) is None
+    assert "ExecutionProperty" not in glue._jobs["faulty"]
+
+
+def test_glue_forgets_the_tags_of_a_new_connection_and_crawler() -> None:
+    glue._create_connection({"ConnectionInput": {"Name": "faulty"}, "Tags": {"a": "b"}})
+    glue._create_crawler({"Name": "faulty", "Tags": {"a": "b"}})
+    for kind in ("connection", "crawler"):
+        assert glue._tags.get(glue._arn(kind, "faulty")) is None
+    assert glue._crawlers["faulty"]["RecrawlPolicy"] == {}
+
+
+def test_glue_starts_a_crawl_that_finds_nothing() -> None:
+    glue._create_crawler({"Name": "idle"})
+    assert glue._start_crawler({"Name": "idle"})[0] == 200

@@ -38,10 +38,10 @@ def load(folder: LocalFolder, supervisor: DatabaseSupervisor) -> Emulator:
     """
     from ministack import app as library
 
-    from vectorops.local.emulator import ec2, iam, rds, saving, sts
+    from vectorops.local.emulator import ec2, glue, iam, rds, saving, sts
 
     saver = saving.StateSaver()
-    for service in (saving, ec2, iam, sts):
+    for service in (saving, ec2, glue, iam, sts):
         service.install()
     databases = rds.install(folder.databases, supervisor, saver.note_change)
     failures: list[Exception] = []

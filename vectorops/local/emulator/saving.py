@@ -1,6 +1,6 @@
 """Saving the state: the library does so when it is told to stop, and then half of it may be lost.
 
-Here it is saved soon after every change, so that a killed process loses at most about a second; and
+Here it is saved soon after every change, so that a killed process loses a fraction of a second; and
 a damaged file stops the start, where the library would go on without that service's resources.
 """
 
@@ -20,7 +20,7 @@ from vectorops.local.emulator.mending import Function, need, replace
 
 logger = logging.getLogger(__name__)
 
-_PAUSE_S = 1.0
+_PAUSE_S = 0.2
 # Large states (streams, logs) may take long to write: never spend more than a tenth of the time on it.
 _PAUSE_PER_SAVING_TIME = 10.0
 
