@@ -1,77 +1,24 @@
-"""One stack, deployed by Terraform to a local target of its own, and the CLI as a user calls it."""
+"""One stack, deployed by Terraform to a local target of its own."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-LINKED = ("terraform", "sql", "vectorops", "vectorops.toml")
+from tests.e2e.cli import Answer, Cli, make_project
+
+HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "e2e" in Path(item.fspath).parts:
+        if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.e2e)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@dataclass(frozen=True)
-class Cli:
-    """Runs `vectorops` in a project folder of its own, without a terminal."""
-
-    project: Path
-
-    def run(self, *args: str | Path, stdin: bytes | None = None) -> Answer:
-        done = subprocess.run(
-            [sys.executable, "-m", "vectorops", *map(str, args)],
-            cwd=self.project,
-            env=self.environ(),
-            input=stdin,
-            stdin=None if stdin is not None else subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-        return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    def ok(self, *args: str | Path, stdin: bytes | None = None) -> Answer:
-        """Run a command that must succeed."""
-        answer = self.run(*args, stdin=stdin)
-        assert answer.code == 0, f"vectorops {' '.join(map(str, args))}\n{answer.err}\n{answer.out}"
-        return answer
-
-    def environ(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "VECTOROPS_"))}
-        return {**kept, "VECTOROPS_PROJECT": str(self.project), "NO_COLOR": "1"}
-
-
-def make_project(folder: Path) -> Cli:
-    """Return a project of its own that shares the sources with this checkout, and no state."""
-    for name in LINKED:
-        (folder / name).symlink_to(CHECKOUT / name)
-    return Cli(folder)
-
-
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
+def stack(tmp_path_factory: pytest.TempPathFactory, rebuilt: object) -> Iterator[Cli]:
     """The CLI, with the stack deployed and the schema applied."""
     cli = make_project(tmp_path_factory.mktemp("stack"))
     try:
@@ -80,3 +27,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
         yield cli
     finally:
         cli.run("local", "reset", "--yes")
+
+
+@pytest.fixture(scope="session")
+def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[list[Answer]]]:
+    """Answers of deploy, destroy, deploy and plan of a second stack.
+
+    They are made while the other tests run: nearly all of their time is the provider waiting.
+    """
+    cli = make_project(tmp_path_factory.mktemp("rebuilt"))
+    commands = (("deploy", "--yes"), ("destroy", "--yes"), ("deploy", "--yes"), ("plan",))
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(lambda: [cli.run(*command, "--json") for command in commands])
+    cli.run("local", "reset", "--yes")

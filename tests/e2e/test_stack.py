@@ -1,0 +1,136 @@
+"""The deployed stack as a whole: it is what the sources say, holds no secret, and enforces IAM."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import psycopg
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.e2e.cli import Answer, Cli
+
+HOSTILE_POLICY = re.compile(r'"(?:Action|Resource)":\s*(?:\[\s*)?"\*"')
+
+
+@pytest.fixture(scope="module")
+def state_document(stack: Cli) -> str:
+    """`terraform show -json` of the deployed stack."""
+    folder = stack.project / ".vectorops/local/terraform"
+    done = subprocess.run(
+        ["terraform", "show", "-json"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def client(stack: Cli, service: str, **credentials: str) -> Any:
+    keys = credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    url = stack.ok("local", "status", "--json").json["url"]
+    return boto3.client(service, endpoint_url=url, region_name="us-east-1", **keys)  # type: ignore[call-overload]
+
+
+def test_a_plan_directly_after_deploy_has_no_changes(stack: Cli) -> None:
+    assert stack.ok("plan", "--json").json == {"changes": [], "changed_outputs": []}
+
+
+def test_a_second_deploy_changes_nothing_and_says_so(stack: Cli) -> None:
+    answer = stack.ok("deploy")
+    assert "No changes: 'local' is what the sources say." in answer.out
+
+
+def test_the_real_password_is_nowhere_in_the_terraform_state(stack: Cli, state_document: str) -> None:
+    password = urlsplit(stack.ok("local", "dsn").out.strip()).password
+    assert password
+    assert len(password) > 12
+    assert password not in state_document
+    assert password not in (stack.project / ".vectorops/local/terraform.tfstate").read_text()
+
+
+def test_no_role_may_do_everything_and_no_port_is_open_to_the_world_as_in_the_lab(
+    state_document: str,
+) -> None:
+    assert not HOSTILE_POLICY.search(state_document.replace('\\"', '"'))
+    assert "0.0.0.0/0" not in state_document
+    assert "::/0" not in state_document
+
+
+def test_the_import_role_reads_the_artefact_prefix_and_nothing_else_where_the_lab_had_no_permission(
+    stack: Cli,
+) -> None:
+    resources = json.loads(stack.ok("plan", "--json").out)
+    assert resources["changes"] == []
+    outputs = stack.ok("deploy", "--json").json["outputs"]
+    policies = client(stack, "iam").get_role_policy(
+        RoleName=outputs["s3_import_role_arn"].rsplit("/", 1)[1],
+        PolicyName=client(stack, "iam").list_role_policies(
+            RoleName=outputs["s3_import_role_arn"].rsplit("/", 1)[1]
+        )["PolicyNames"][0],
+    )["PolicyDocument"]
+    bucket = f"arn:aws:s3:::{outputs['ml_artifacts_bucket']}"
+    granted = {
+        (action, resource)
+        for statement in policies["Statement"]
+        for action in _listed(statement["Action"])
+        for resource in _listed(statement["Resource"])
+    }
+    assert granted == {("s3:GetObject", f"{bucket}/embeddings/*"), ("s3:ListBucket", bucket)}
+
+
+def test_the_url_of_the_database_is_one_that_psql_and_libpq_accept(stack: Cli) -> None:
+    with psycopg.connect(stack.ok("local", "dsn").out.strip()) as connection:
+        assert connection.execute("SELECT extname FROM pg_extension WHERE extname = 'vector'").fetchone()
+
+
+def test_status_tells_versions_tables_and_resources(stack: Cli) -> None:
+    report = stack.ok("status", "--json").json
+    assert report["database"]["versions"]["pgvector"]
+    assert {table["table"]["name"] for table in report["database"]["tables"]} >= {"item_emb", "user_emb"}
+    assert {"kind": "database", "name": "vectorops-local-vector-db", "state": "available"} in report[
+        "resources"
+    ]
+
+
+def test_doctor_finds_nothing_broken(stack: Cli) -> None:
+    checks = stack.ok("doctor", "--json").json
+    assert [check for check in checks if check["verdict"] == "failed"] == []
+
+
+def test_without_a_terminal_and_without_yes_a_destroy_stops(stack: Cli) -> None:
+    answer = stack.run("destroy")
+    assert answer.code == 2
+    assert "there is no terminal to ask on" in answer.err
+
+
+def test_replacing_the_database_is_refused_unless_it_is_named(stack: Cli, tmp_path: Path) -> None:
+    var_file = stack.project / "terraform/environments/local.tfvars"
+    changed = tmp_path / "changed.tfvars"
+    changed.write_text(var_file.read_text().replace("database = {", "database = {\n  port = 6000"))
+    answer = _with_var_file(stack, changed, "deploy", "--yes")
+    assert answer.code == 2
+    assert "database 'vectorops-local-vector-db' and lose its data" in answer.err
+    assert "--lose-database vectorops-local-vector-db" in answer.err
+
+
+def test_an_unknown_secret_is_an_aws_error_and_not_a_traceback(stack: Cli) -> None:
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        client(stack, "secretsmanager").get_secret_value(SecretId="rds!db-missing")
+
+
+def _with_var_file(stack: Cli, var_file: Path, *args: str) -> Answer:
+    config = stack.project / "vectorops.toml"
+    original = config.resolve()
+    config.unlink()
+    config.write_text(original.read_text().replace("terraform/environments/local.tfvars", str(var_file)))
+    try:
+        return stack.run(*args)
+    finally:
+        config.unlink()
+        config.symlink_to(original)
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
