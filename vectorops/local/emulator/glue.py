@@ -10,8 +10,15 @@ from vectorops.local.emulator.mending import Function, need, replace
 Request = dict[str, Any]
 
 # What AWS fills in when the request says nothing ("CreateJob", "CreateCrawler", AWS Glue API reference).
-_JOB_DEFAULTS = {"ExecutionProperty": {"MaxConcurrentRuns": 1}, "ExecutionClass": "STANDARD"}
-_JOB_OPTIONS = ("JobMode", "JobRunQueuingEnabled", "LogUri", "MaintenanceWindow", "NotificationProperty")
+_JOB_DEFAULTS = {"ExecutionProperty": {"MaxConcurrentRuns": 1}}
+_JOB_OPTIONS = (
+    "ExecutionClass",
+    "JobMode",
+    "JobRunQueuingEnabled",
+    "LogUri",
+    "MaintenanceWindow",
+    "NotificationProperty",
+)
 _CRAWLER_DEFAULTS = {
     "LineageConfiguration": {"CrawlerLineageSettings": "DISABLE"},
     "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVERYTHING"},
