@@ -1,0 +1,115 @@
+"""The fast parser: a whole block at once, for blocks in which nothing is unusual.
+
+It never judges. A block that it does not take is the careful parser's, which gives the same rows for every
+block that this one takes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from vectorops.database.tables import VectorTable
+from vectorops.embeddings.batch import Batch, Block
+from vectorops.embeddings.ids import parse_ids
+from vectorops.embeddings.layout import Layout
+from vectorops.embeddings.numbers import fits_type
+
+
+def parse_fast(block: Block, layout: Layout, table: VectorTable) -> Batch | None:
+    """Parse a block in a few vectorised passes, or return None when the careful parser has to.
+
+    Args:
+        block: Whole records.
+        layout: Of the file.
+        table: Where the rows are to go, with its dimension known.
+    """
+    if not _is_plain(block.data, layout.delimiter):
+        return None
+    try:
+        texts, *components = _read_columns(block.data, layout)
+        if len(texts) != _count_lines(block.data):  # Blank lines, or line ends inside quotes.
+            return None
+        ids = parse_ids(texts, table)
+        is_matrix = layout.has_column_per_dimension
+        vectors = _matrix(components) if is_matrix else _parse_texts(components[0], table)
+    except pa.ArrowInvalid:
+        return None
+    if ids is None or vectors is None or vectors.shape[1] != table.dimension:
+        return None
+    if not fits_type(vectors, table.vector_type):
+        return None
+    return Batch(ids, vectors, np.arange(block.first_line, block.first_line + len(ids)))
+
+
+def _is_plain(data: bytes, delimiter: str) -> bool:
+    """Say whether every CSV reader would find the same fields: quotes stand at the ends of fields only."""
+    if b"\0" in data or data.startswith(b"\xef\xbb\xbf"):  # Arrow would skip a byte order mark.
+        return False
+    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+        return False
+    view = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(view == ord('"'))
+    if len(quotes) % 2:
+        return False
+    opening, closing = quotes[::2], quotes[1::2]
+    before = view[opening - 1]
+    after = view[np.minimum(closing + 1, len(view) - 1)]
+    is_opening = (before == ord(delimiter)) | (before == ord("\n")) | (opening == 0)
+    is_closing = (after == ord(delimiter)) | (after == ord("\n")) | (after == ord("\r"))
+    return bool(is_opening.all() and (is_closing | (closing == len(view) - 1)).all())
+
+
+def _read_columns(data: bytes, layout: Layout) -> list[Any]:
+    """Return the id column as strings, then the vectors' as bytes or the dimensions' as float32."""
+    names = [str(index) for index in range(len(layout.columns))]
+    vector_type = pa.float32() if layout.has_column_per_dimension else pa.binary()
+    types = {names[index]: vector_type for index in layout.vector_indices}
+    types = {names[layout.id_index]: pa.string(), **types}
+    return _read_csv(data, names, types, arrow_csv.ParseOptions(delimiter=layout.delimiter))
+
+
+def _parse_texts(texts: Any, table: VectorTable) -> npt.NDArray[np.float32] | None:
+    """Return the vectors in texts like "[1,2]" or "{1,2}".
+
+    The texts lie in one piece of memory. With line ends written over the closing brackets it is a CSV file of
+    a number a field.
+    """
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1)
+    if np.diff(offsets).min() < 2:
+        return None
+    data = bytearray(memoryview(texts.buffers()[2])[: offsets[-1]])
+    view = np.frombuffer(data, np.uint8)
+    first, last = offsets[:-1], offsets[1:] - 1
+    brackets = (view[first] == ord("[")) & (view[last] == ord("]"))
+    braces = (view[first] == ord("{")) & (view[last] == ord("}"))
+    if not (brackets | braces).all():
+        return None
+    view[first], view[last] = ord(" "), ord("\n")
+    names = [str(index) for index in range(table.dimension or 0)]
+    options = arrow_csv.ParseOptions(quote_char=False)
+    matrix = _matrix(_read_csv(data, names, dict.fromkeys(names, pa.float32()), options))
+    return matrix if len(matrix) == len(texts) else None
+
+
+def _read_csv(data: bytes | bytearray, names: list[str], types: dict[str, Any], parse: Any) -> list[Any]:
+    table = arrow_csv.read_csv(
+        pa.BufferReader(pa.py_buffer(data)),
+        arrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=len(data) + 1),
+        parse,
+        arrow_csv.ConvertOptions(column_types=types, include_columns=list(types), null_values=[]),
+    )
+    return [column.combine_chunks() for column in table.columns]
+
+
+def _matrix(columns: Sequence[Any]) -> npt.NDArray[np.float32]:
+    batch = pa.RecordBatch.from_arrays(columns, [str(index) for index in range(len(columns))])
+    matrix: npt.NDArray[np.float32] = batch.to_tensor(row_major=True).to_numpy()
+    return matrix
+
+
+def _count_lines(data: bytes) -> int:
+    return data.count(b"\n") + (not data.endswith(b"\n"))

@@ -1,0 +1,215 @@
+"""Loading embeddings into a table: all of it, or nothing."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import psycopg
+
+from vectorops.database.connection import database_errors
+from vectorops.database.load_log import Load, record_load
+from vectorops.embeddings import staging
+from vectorops.embeddings.batch import Block, Parsed, Reject
+from vectorops.embeddings.csv_file import CsvFile
+from vectorops.embeddings.encoder import encode
+from vectorops.embeddings.preflight import Columns, Plan, prepare
+from vectorops.embeddings.reader import map_in_order, parse_block
+from vectorops.embeddings.rejects import Rejects, RejectsFile, StopAtFirst, default_path
+from vectorops.embeddings.sources import Source
+from vectorops.embeddings.streams import Meter
+from vectorops.embeddings.text import quote
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did; `read` is the sum of the four counts after it.
+
+    Attributes:
+        table: With its schema.
+        read: Rows in the sources.
+        inserted: Rows whose ids were new.
+        updated: Rows whose vectors were others.
+        unchanged: Rows that the table held already, to the bit.
+        rejected: Rows that were not loaded.
+        rejects_path: File that holds them, or None when there is none.
+        ignored_columns: Columns of the files that are neither id nor vector.
+        bytes_read: Of the sources as they are stored.
+        checksum: SHA-256 of those bytes, in the order of the sources.
+        elapsed_s: Seconds from the call to the commit.
+        created: Whether the table was made for this load.
+        dry_run: Whether nothing was written; the counts say what would have been.
+    """
+
+    table: str
+    read: int
+    inserted: int
+    updated: int
+    unchanged: int
+    rejected: int
+    rejects_path: Path | None
+    ignored_columns: tuple[str, ...]
+    bytes_read: int
+    checksum: str
+    elapsed_s: float
+    created: bool
+    dry_run: bool
+
+
+def load_embeddings(
+    connection: psycopg.Connection[Any],
+    sources: Sequence[Source],
+    *,
+    table: str,
+    create: bool = False,
+    on_error: Literal["stop", "reject"] = "stop",
+    rejects_path: Path | None = None,
+    dry_run: bool = False,
+    id_column: str | None = None,
+    vector_column: str | None = None,
+    model_version: str | None = None,
+    on_progress: OnProgress = lambda rows, bytes_read: None,
+) -> LoadReport:
+    """Insert or update embeddings in one transaction; rows that are there already are not rewritten.
+
+    Killed at any moment, it leaves the table as it was or completely loaded.
+
+    Args:
+        connection: From `vectorops.database.connection.connect`, outside a transaction.
+        sources: CSV files, from `find_sources`.
+        table: "item_emb" or "schema.item_emb".
+        create: Create the table when it is missing, with the dimension and the kind of ids that the first
+            source begins with.
+        on_error: "stop" refuses the whole load at the first row that cannot be loaded; "reject" puts such
+            rows into a file and loads the rest. Of rows with the same id, the first counts.
+        rejects_path: That file; by default one in the working folder, named after table and time.
+        dry_run: Check every row and count what would change, and write nothing.
+        id_column: What the id column is called in the files, instead of as in the table, or "id".
+        vector_column: What the vector column is called in the files, instead of as in the table, "embedding",
+            or "vector".
+        model_version: For the log of loads: what made the vectors.
+        on_progress: Called with the number of rows and of bytes read so far.
+
+    Returns:
+        True counts of what was committed.
+
+    Raises:
+        InputDataError: A source is none that can be read or none for this table, or `on_error` is "stop" and
+            a row cannot be loaded. Nothing has changed.
+        UsageError: An argument or the table's id type is none that can be.
+        DatabaseError: There is no such table, or PostgreSQL refused. Nothing has changed.
+        AwsError: S3 refused. Nothing has changed.
+    """
+    started, started_at = time.monotonic(), datetime.now(UTC)
+    rejects = RejectsFile(rejects_path or default_path(table)) if on_error == "reject" else StopAtFirst()
+    with (
+        rejects,
+        database_errors(f"cannot load into '{table}'", hint="nothing has changed"),
+        connection.transaction(force_rollback=dry_run),
+    ):
+        plan = prepare(connection, sources, table, create=create, columns=Columns(id_column, vector_column))
+        intake = _Intake(plan, rejects, on_progress)
+        changes = _write(connection, plan, intake, dry_run=dry_run)
+        report = _report(plan, intake, changes, dry_run=dry_run)
+        if not dry_run:
+            record_load(connection, _log_entry(report, plan, started_at, model_version))
+            rejects.publish()
+    return replace(report, elapsed_s=time.monotonic() - started)
+
+
+class _Intake:
+    """Turns files into encoded rows, and keeps count.
+
+    Attributes:
+        read: Rows so far, good and bad.
+        meter: Bytes so far.
+    """
+
+    def __init__(self, plan: Plan, rejects: Rejects, on_progress: OnProgress) -> None:
+        self.read = 0
+        self.meter = Meter()
+        self.rejects = rejects
+        self._plan = plan
+        self._on_progress = on_progress
+
+    def chunks(self) -> Iterator[memoryview]:
+        """Yield the rows of all files in order, encoded."""
+        with closing(map_in_order(self._parse_and_encode, self._blocks())) as results:
+            for parsed, encoded in results:
+                self.read += len(parsed.batch) + len(parsed.rejects)
+                self.rejects.add(parsed.rejects)
+                yield from encoded
+                self._on_progress(self.read, self.meter.bytes_read)
+
+    def _blocks(self) -> Iterator[tuple[int, CsvFile, Block]]:
+        for number, file in enumerate(self._plan.files):
+            for block in file.blocks(self.meter):
+                yield number, file, block
+
+    def _parse_and_encode(self, item: tuple[int, CsvFile, Block]) -> tuple[Parsed, list[memoryview]]:
+        number, file, block = item
+        parsed = parse_block(block, file.layout, self._plan.table)
+        return parsed, list(encode(parsed.batch, self._plan.table, number))
+
+
+def _write(
+    connection: psycopg.Connection[Any], plan: Plan, intake: _Intake, *, dry_run: bool
+) -> staging.Changes:
+    staging.create_staging(connection, plan.table)
+    staging.copy_into_staging(connection, intake.chunks())
+    if staging.has_duplicates(connection):
+        intake.rejects.add(_reject(duplicate, plan) for duplicate in staging.read_duplicates(connection))
+        staging.delete_duplicates(connection)
+    if dry_run:
+        return staging.compare_staging(connection, plan.table)
+    return staging.merge_staging(connection, plan.table)
+
+
+def _reject(duplicate: staging.Duplicate, plan: Plan) -> Reject:
+    first = f"{plan.files[duplicate.first_source].source.name} line {duplicate.first_line}"
+    return Reject(
+        plan.files[duplicate.source].source.name,
+        duplicate.line,
+        f"the id {quote(duplicate.id)} is in {first} already",
+        f'{duplicate.id},"{duplicate.vector}"',
+    )
+
+
+def _report(plan: Plan, intake: _Intake, changes: staging.Changes, *, dry_run: bool) -> LoadReport:
+    rejects = intake.rejects
+    ignored = dict.fromkeys(name for file in plan.files for name in file.layout.ignored)
+    return LoadReport(
+        table=plan.table.full_name,
+        read=intake.read,
+        inserted=changes.inserted,
+        updated=changes.updated,
+        unchanged=intake.read - rejects.count - changes.inserted - changes.updated,
+        rejected=rejects.count,
+        rejects_path=None if dry_run else rejects.path,
+        ignored_columns=tuple(ignored),
+        bytes_read=intake.meter.bytes_read,
+        checksum=intake.meter.checksum,
+        elapsed_s=0.0,
+        created=plan.created,
+        dry_run=dry_run,
+    )
+
+
+def _log_entry(report: LoadReport, plan: Plan, started_at: datetime, model_version: str | None) -> Load:
+    return Load(
+        table_name=report.table,
+        sources=[file.source.name for file in plan.files],
+        checksum=report.checksum,
+        started_at=started_at,
+        rows_read=report.read,
+        rows_inserted=report.inserted,
+        rows_updated=report.updated,
+        rows_unchanged=report.unchanged,
+        rows_rejected=report.rejected,
+        model_version=model_version,
+    )

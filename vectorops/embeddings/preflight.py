@@ -1,0 +1,123 @@
+"""What can be known before a load begins: the table, the files, and whether they fit each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from vectorops.database.tables import VectorTable, create_vector_table, vector_table
+from vectorops.embeddings.csv_file import CsvFile, open_csv
+from vectorops.embeddings.ids import id_arrow_type
+from vectorops.embeddings.sources import Source
+from vectorops.errors import DatabaseError, InputDataError
+
+_ID_COLUMN = "id"
+_VECTOR_COLUMNS = ("embedding", "vector")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns are called in the files, or None for what is usual."""
+
+    id: str | None = None
+    vector: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A load that can begin.
+
+    Attributes:
+        table: Where to; its dimension is known.
+        files: Where from.
+        created: Whether the table was created, in the current transaction.
+    """
+
+    table: VectorTable
+    files: Sequence[CsvFile]
+    created: bool
+
+
+def prepare(
+    connection: psycopg.Connection[Any],
+    sources: Sequence[Source],
+    table: str,
+    *,
+    create: bool,
+    columns: Columns,
+) -> Plan:
+    """Find or create the table, look at the beginning of every file, and compare the two.
+
+    Raises:
+        InputDataError: A file cannot be read, or has vectors of other dimensions only.
+        UsageError: The table's ids are of a type that cannot be loaded.
+        DatabaseError: There is no such table and `create` is false, or the log of loads is missing.
+        AwsError: S3 refused.
+    """
+    _check_log(connection)
+    found = None if create and not _lock_and_look(connection, table) else vector_table(connection, table)
+    files = [_open(source, found, columns) for source in sources]
+    target = found or _create(connection, table, files[0])
+    id_arrow_type(target)
+    if target.dimension is None:
+        target = replace(target, dimension=_first_dimension(files[0]))
+    for file in files:
+        _check_dimension(file, target)
+    return Plan(target, files, created=found is None)
+
+
+def _check_log(connection: psycopg.Connection[Any]) -> None:
+    if not _exists(connection, "vectorops.load_log"):
+        raise DatabaseError(
+            "the database is not set up",
+            why="vectorops.load_log is missing",
+            hint="run 'vectorops schema apply'",
+        )
+
+
+def _lock_and_look(connection: psycopg.Connection[Any], table: str) -> bool:
+    """Let loads that would create the same table take turns; say whether it is there."""
+    lock = f"vectorops create {table}"
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (lock,))
+    return _exists(connection, table)
+
+
+def _exists(connection: psycopg.Connection[Any], table: str) -> bool:
+    name = sql.Identifier(*table.rsplit(".", 1)).as_string(connection)
+    row = connection.execute("SELECT to_regclass(%s)", (name,)).fetchone()
+    return row is not None and row[0] is not None
+
+
+def _open(source: Source, table: VectorTable | None, columns: Columns) -> CsvFile:
+    usual_ids = (table.id_column, _ID_COLUMN) if table else (_ID_COLUMN,)
+    usual_vectors = (table.vector_column, *_VECTOR_COLUMNS) if table else _VECTOR_COLUMNS
+    return open_csv(
+        source,
+        (columns.id,) if columns.id else usual_ids,
+        (columns.vector,) if columns.vector else usual_vectors,
+    )
+
+
+def _create(connection: psycopg.Connection[Any], table: str, file: CsvFile) -> VectorTable:
+    return create_vector_table(connection, table, id_type=file.id_type, dimension=_first_dimension(file))
+
+
+def _first_dimension(file: CsvFile) -> int:
+    if not file.dimensions:
+        raise InputDataError(
+            f"cannot tell how many dimensions the vectors of {file.source.name} have",
+            why="none of its first rows holds a vector such as [1,2,3]",
+            hint="load a file with good rows first",
+        )
+    return file.dimensions[0]
+
+
+def _check_dimension(file: CsvFile, table: VectorTable) -> None:
+    if file.dimensions and table.dimension not in file.dimensions:
+        raise InputDataError(
+            f"{file.source.name} has vectors of {file.dimensions[0]} dimensions",
+            why=f"column {table.vector_column} of {table.full_name} takes {table.dimension}",
+            hint="load it into a table of its own: --table NAME --create",
+        )

@@ -1,0 +1,132 @@
+"""What becomes of rows that cannot be loaded: the end of the load, or a file that holds them."""
+
+import csv
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from vectorops.embeddings.batch import Reject
+from vectorops.embeddings.text import quote
+from vectorops.errors import InputDataError, UsageError
+
+COLUMNS = ("source", "line", "reason", "text")
+
+
+class StopAtFirst:
+    """Takes no rejects: the first one ends the load."""
+
+    count = 0
+    path: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def add(self, rejects: Iterable[Reject]) -> None:
+        """Refuse the first reject.
+
+        Raises:
+            InputDataError: There is one.
+        """
+        for reject in rejects:
+            raise InputDataError(
+                f"{reject.source} line {reject.line}: {reject.reason}",
+                why=f"the line is {quote(reject.text, 80)}",
+                hint="mend it, or load the other rows with --on-error reject",
+            )
+
+    def publish(self) -> None:
+        """Do nothing: there are none."""
+
+
+class RejectsFile:
+    """Collects rejects beside the place they go to, and puts them there in one step.
+
+    Leaving the `with` block by an exception takes everything back. Without a reject there is no file.
+
+    Args:
+        target: Where the file is to appear.
+
+    Raises:
+        UsageError: Something is there already.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.count = 0
+        self._target = target
+        self._partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+        self._file: TextIO | None = None
+        self._rows: Any = None
+        self._is_published = False
+        if target.exists():
+            raise self._is_taken()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._partial.unlink(missing_ok=True)
+        if error is not None and self._is_published:
+            self._target.unlink(missing_ok=True)
+
+    @property
+    def path(self) -> Path | None:
+        """Where the file is to appear, or None as long as there is nothing to put into it."""
+        return self._target if self.count else None
+
+    def add(self, rejects: Iterable[Reject]) -> None:
+        """Write rejects down, whole rows, one CSV record each.
+
+        Raises:
+            UsageError: The folder cannot be written to.
+        """
+        for reject in rejects:
+            if self._file is None:
+                self._open()
+            self._rows.writerow((reject.source, reject.line, reject.reason, reject.text))
+            self.count += 1
+
+    def publish(self) -> None:
+        """Let the file appear.
+
+        Raises:
+            UsageError: Something has appeared in its place meanwhile.
+        """
+        if self._file is None:
+            return
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        try:
+            self._target.hardlink_to(self._partial)  # A rename would replace what is there.
+        except FileExistsError as exc:
+            raise self._is_taken() from exc
+        self._is_published = True
+
+    def _open(self) -> None:
+        try:
+            # What is no UTF-8 in a row is shown by its byte values.
+            self._file = self._partial.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        except OSError as exc:
+            raise UsageError(f"cannot write the rejects to {self._target}", why=str(exc)) from exc
+        self._rows = csv.writer(self._file)
+        self._rows.writerow(COLUMNS)
+
+    def _is_taken(self) -> UsageError:
+        return UsageError(f"{self._target} is there already", hint="choose another file for the rejects")
+
+
+Rejects = StopAtFirst | RejectsFile
+
+
+def default_path(table: str) -> Path:
+    """Return a path in the working folder that no earlier load has used."""
+    return Path(f"{table}-rejects-{datetime.now(UTC):%Y%m%dT%H%M%S_%f}Z.csv")

@@ -1,0 +1,154 @@
+"""The writer: rows into a staging table by binary COPY, and from there into the table in one statement."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from vectorops.database.tables import VectorTable
+from vectorops.embeddings.encoder import HEADER, TRAILER
+
+_MERGE_ATTEMPTS = 3
+
+# The staging table is this session's own and goes with the transaction. Its rows stay in one piece up to the
+# size of a page: moving longer vectors out of line, only to read them back, would take time.
+_CREATE = sql.SQL("""
+CREATE TEMP TABLE vectorops_staged WITH (toast_tuple_target = 8160) ON COMMIT DROP AS
+SELECT {id} AS id, {vector} AS embedding, 0::int AS source, 0::bigint AS line FROM {table} WITH NO DATA
+""")
+_COPY = "COPY vectorops_staged (id, embedding, source, line) FROM STDIN (FORMAT BINARY)"
+_HAS_DUPLICATES = "SELECT EXISTS (SELECT FROM vectorops_staged GROUP BY id HAVING count(*) > 1)"
+_NUMBERED = sql.SQL("""
+SELECT ctid AS place, row_number() OVER same_id AS number,
+    first_value(source) OVER same_id AS first_source, first_value(line) OVER same_id AS first_line
+FROM vectorops_staged WINDOW same_id AS (PARTITION BY id ORDER BY source, line)
+""")
+_DUPLICATES = sql.SQL("""
+SELECT s.source, s.line, n.first_source, n.first_line, s.id::text AS id, s.embedding::text AS vector
+FROM ({}) AS n JOIN vectorops_staged AS s ON s.ctid = n.place
+WHERE n.number > 1 ORDER BY s.source, s.line
+""").format(_NUMBERED)
+_DELETE_DUPLICATES = sql.SQL("""
+DELETE FROM vectorops_staged WHERE ctid IN (SELECT place FROM ({}) AS n WHERE number > 1)
+""").format(_NUMBERED)
+# Compared as bytes (PostgreSQL manual, "Composite Type Comparison"): for "=", 0 and -0 are the same vector.
+_DIFFERS = sql.SQL("ROW(t.{vector})::record *<> ROW(s.embedding)::record")
+_MERGE = sql.SQL("""
+WITH done AS (
+    MERGE INTO {table} AS t USING vectorops_staged AS s ON t.{id} = s.id
+    WHEN MATCHED AND {differs} THEN UPDATE SET {vector} = s.embedding
+    WHEN NOT MATCHED THEN INSERT ({id}, {vector}) VALUES (s.id, s.embedding)
+    RETURNING merge_action() AS action
+)
+SELECT count(*) FILTER (WHERE action = 'INSERT') AS inserted,
+    count(*) FILTER (WHERE action = 'UPDATE') AS updated
+FROM done
+""")
+_COMPARE = sql.SQL("""
+SELECT count(*) FILTER (WHERE t.{id} IS NULL) AS inserted,
+    count(*) FILTER (WHERE t.{id} IS NOT NULL AND {differs}) AS updated
+FROM vectorops_staged AS s LEFT JOIN {table} AS t ON t.{id} = s.id
+""")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Rows that a load writes."""
+
+    inserted: int
+    updated: int
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """A staged row whose id has been staged before.
+
+    Attributes:
+        source: Number of the file it is in.
+        line: Its line.
+        first_source: Number of the file with the first row of this id.
+        first_line: That row's line.
+        id: The id as text.
+        vector: The vector as text.
+    """
+
+    source: int
+    line: int
+    first_source: int
+    first_line: int
+    id: str
+    vector: str
+
+
+def create_staging(connection: psycopg.Connection[Any], table: VectorTable) -> None:
+    """Create the staging table, with the types that `table` has, until the end of the transaction."""
+    connection.execute(_named(_CREATE, table))
+
+
+def copy_into_staging(connection: psycopg.Connection[Any], chunks: Iterable[memoryview]) -> None:
+    """Write rows, encoded as `encoder.encode` does it."""
+    with connection.cursor().copy(_COPY) as copy:
+        copy.write(HEADER)
+        for chunk in chunks:
+            copy.write(chunk)
+        copy.write(TRAILER)
+
+
+def has_duplicates(connection: psycopg.Connection[Any]) -> bool:
+    """Say whether any id is staged more than once."""
+    row = connection.execute(_HAS_DUPLICATES).fetchone()
+    return row is not None and bool(row[0])
+
+
+def read_duplicates(connection: psycopg.Connection[Any]) -> Iterator[Duplicate]:
+    """Yield all but the first row of each id, in the order they were read."""
+    with connection.cursor("vectorops_duplicates", row_factory=class_row(Duplicate)) as cursor:
+        yield from cursor.execute(_DUPLICATES)
+
+
+def delete_duplicates(connection: psycopg.Connection[Any]) -> None:
+    """Keep the first row of each id."""
+    connection.execute(_DELETE_DUPLICATES)
+
+
+def compare_staging(connection: psycopg.Connection[Any], table: VectorTable) -> Changes:
+    """Return what `merge_staging` would change now, and write nothing."""
+    connection.execute("ANALYZE vectorops_staged (id)")
+    return _changes(connection, _COMPARE, table)
+
+
+def merge_staging(connection: psycopg.Connection[Any], table: VectorTable) -> Changes:
+    """Insert the staged rows whose ids `table` lacks, update those whose vectors differ, touch no other.
+
+    Loads into the same table take turns here, so that they cannot wait for each other's rows. Writers of
+    other kinds go on; when one of them gets in the way, the statement starts again and sees what it wrote.
+    """
+    lock = f"vectorops load into {table.full_name}"
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (lock,))
+    connection.execute("ANALYZE vectorops_staged (id)")
+    for _ in range(_MERGE_ATTEMPTS - 1):
+        try:
+            with connection.transaction():
+                return _changes(connection, _MERGE, table)
+        except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected):
+            continue
+    return _changes(connection, _MERGE, table)
+
+
+def _changes(connection: psycopg.Connection[Any], query: sql.SQL, table: VectorTable) -> Changes:
+    with connection.cursor(row_factory=class_row(Changes)) as cursor:
+        changes = cursor.execute(_named(query, table)).fetchone()
+    assert changes is not None  # noqa: S101 - an aggregate always has a row
+    return changes
+
+
+def _named(query: sql.SQL, table: VectorTable) -> sql.Composed:
+    names = {
+        "table": table.qualified,
+        "id": sql.Identifier(table.id_column),
+        "vector": sql.Identifier(table.vector_column),
+    }
+    return query.format(**names, differs=_DIFFERS.format(vector=names["vector"]))
