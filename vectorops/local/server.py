@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("vectorops.local")
 
 # What is on disk can be read by exactly these. Raise the number when our own part of it changes.
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 _STOP_TIMEOUT_S = 5
 _FOLDER_CHECK_INTERVAL_S = 2
 

@@ -135,7 +135,8 @@ class DatabaseSupervisor:
 
     def records(self) -> tuple[DatabaseRecord, ...]:
         """Describe every database."""
-        return tuple(database.record() for database in list(self._databases.values()))
+        databases = sorted(dict(self._databases).items())
+        return tuple(database.record() for _, database in databases)
 
     def close(self) -> None:
         """Stop watching and stop every database, all at the same time."""

@@ -1,6 +1,7 @@
 """The real database servers behind the emulator's RDS instances.
 
-An instance is the emulator's own record of it: a plain dict in the shape of the RDS API.
+An instance is the emulator's own record of it: a plain dict in the shape of the RDS API. We keep one thing in
+it, in `_server`: what kind of server made its data.
 """
 
 import contextvars
@@ -12,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from vectorops.errors import LocalTargetError
-from vectorops.local.engines import engine_for
+from vectorops.local.engines import Engine, engine_for, engine_of
 from vectorops.local.folder import DatabaseState
+from vectorops.local.leftovers import stop_leftover
 from vectorops.local.ports import LOOPBACK
-from vectorops.local.postgres import stop_leftover
 from vectorops.local.supervisor import DatabaseSupervisor
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Databases:
         """Begin to make a server for a new instance; its status becomes "available" or "failed"."""
         instance["Endpoint"] = {**instance["Endpoint"], "Address": LOOPBACK, "Port": port}
         instance["DBInstanceStatus"] = "creating"
+        instance["_server"] = engine_for(instance["Engine"]).key
         # The library keeps the password of its containers here; ours is in the secret alone.
         instance.pop("_MasterUserPassword", None)
         _in_background(self._create, instance, password)
@@ -74,7 +76,7 @@ class Databases:
         """Change the master user's password; the server restarts, which RDS does without."""
         identifier = instance["DBInstanceIdentifier"]
         self._supervisor.stop(identifier)
-        engine_for(instance["Engine"]).set_password(
+        _engine(instance).set_password(
             self._folder / identifier, user=instance["MasterUsername"], password=password
         )
         self._supervisor.start(identifier)
@@ -86,11 +88,11 @@ class Databases:
             stop_leftover(folder / "data")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
-            engine_for(instance["Engine"]).create(
+            _engine(instance).create(
                 folder,
                 user=instance["MasterUsername"],
                 password=password,
-                database=instance["DBName"] or "postgres",
+                database=instance["DBName"],
             )
             self._register(instance)
             self._supervisor.start(instance["DBInstanceIdentifier"])
@@ -100,8 +102,8 @@ class Databases:
             self._on_change()
 
     def _register(self, instance: Instance) -> None:
-        identifier, name = instance["DBInstanceIdentifier"], instance["Engine"]
-        engine = engine_for(name)
+        identifier = instance["DBInstanceIdentifier"]
+        engine = _engine(instance)
 
         def on_state(state: DatabaseState) -> None:
             instance["DBInstanceStatus"] = _RDS_STATUS[state]
@@ -110,10 +112,14 @@ class Databases:
         self._supervisor.add(
             identifier,
             engine.server(self._folder / identifier, instance["Endpoint"]["Port"]),
-            engine=name,
+            engine=instance["Engine"],
             served_by=engine.served_by,
             on_state=on_state,
         )
+
+
+def _engine(instance: Instance) -> Engine:
+    return engine_of(instance["_server"])
 
 
 def _in_background(work: Callable[..., None], *arguments: Any) -> None:
