@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from vectorops.database.connection import DatabaseAddress
     from vectorops.infra.stack import Stack
     from vectorops.infra.terraform import Terraform
+
+
+PIPE_WIDTH = 240
 
 
 class AppState:
@@ -39,8 +42,8 @@ class AppState:
         self.as_json = as_json
         self.debug = debug
         # The streams are held, since Terraform's output is redirected while it runs.
-        self.out = Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
-        self.err = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+        self.out = _console(sys.stdout)
+        self.err = _console(sys.stderr)
 
     @functools.cached_property
     def project(self) -> Project:
@@ -143,6 +146,11 @@ class AppState:
         given = typer.prompt(prompt, default="", show_default=False, err=True).strip()
         if (given != answer) if answer else (given.lower() not in ("y", "yes")):
             raise typer.Abort
+
+
+def _console(stream: TextIO) -> Console:
+    # What goes into a file or a pipe is never cut to the width of a terminal that is not there.
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
 
 
 def to_json(value: Any) -> Any:

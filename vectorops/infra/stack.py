@@ -46,7 +46,9 @@ class Stack:
                 f"its state has no {', '.join(missing)}" if outputs else "it has no Terraform state yet"
             )
             raise UsageError(
-                f"environment '{environment}' is not deployed", why=deployed, hint="run 'vectorops deploy'"
+                f"environment '{environment}' is not deployed",
+                why=deployed,
+                hint=f"run 'vectorops --env {environment} deploy'",
             )
         values = {field.name: outputs[field.name]["value"] for field in fields(cls)}
         values["private_subnet_ids"] = tuple(values["private_subnet_ids"])
