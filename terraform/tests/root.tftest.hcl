@@ -130,32 +130,18 @@ run "an_existing_source_is_taken_as_it_is" {
   }
 }
 
-run "rejects_an_environment_name_that_would_break_bucket_names" {
+run "rejects_names_that_would_break_other_names" {
   command = plan
 
   variables {
     environment = "Production_EU"
+    project     = "averylongprojectnameindeed"
+    region      = "frankfurt"
   }
 
-  expect_failures = [var.environment]
-}
-
-run "rejects_a_project_name_that_would_make_bucket_names_too_long" {
-  command = plan
-
-  variables {
-    project = "averylongprojectnameindeed"
-  }
-
-  expect_failures = [var.project]
-}
-
-run "rejects_what_is_no_region" {
-  command = plan
-
-  variables {
-    region = "frankfurt"
-  }
-
-  expect_failures = [var.region]
+  expect_failures = [
+    var.environment,
+    var.project,
+    var.region,
+  ]
 }

@@ -258,74 +258,46 @@ run "a_failed_run_is_told_to_the_topic" {
   }
 }
 
-run "rejects_a_script_that_was_not_built" {
+run "rejects_what_the_job_could_not_work_with" {
   command = plan
 
   variables {
-    script_path = "tests/no-such-script.py"
+    script_path    = "tests/no-such-script.py"
+    partition_by   = ["customernumber"]
+    quality_limits = { orphans = -1 }
+    max_partitions = 0
   }
 
-  expect_failures = [var.script_path]
+  expect_failures = [
+    var.script_path,
+    var.partition_by,
+    var.quality_limits,
+    var.max_partitions,
+  ]
 }
 
-run "rejects_a_partition_column_that_is_not_in_the_data" {
+run "rejects_settings_glue_would_refuse" {
   command = plan
 
   variables {
-    partition_by = ["customernumber"]
+    timeout_minutes     = 2881
+    worker_count        = 1
+    worker_type         = "Z.2X"
+    glue_version        = "4.0"
+    schedule            = "cron(15 2 * * ?)"
+    max_retries         = 11
+    max_concurrent_runs = 0
   }
 
-  expect_failures = [var.partition_by]
-}
-
-run "rejects_a_timeout_over_48_hours" {
-  command = plan
-
-  variables {
-    timeout_minutes = 2881
-  }
-
-  expect_failures = [var.timeout_minutes]
-}
-
-run "rejects_a_single_worker" {
-  command = plan
-
-  variables {
-    worker_count = 1
-  }
-
-  expect_failures = [var.worker_count]
-}
-
-run "rejects_a_worker_type_the_job_cannot_use" {
-  command = plan
-
-  variables {
-    worker_type = "Z.2X"
-  }
-
-  expect_failures = [var.worker_type]
-}
-
-run "rejects_a_glue_version_the_job_is_not_written_for" {
-  command = plan
-
-  variables {
-    glue_version = "4.0"
-  }
-
-  expect_failures = [var.glue_version]
-}
-
-run "rejects_a_schedule_with_five_fields" {
-  command = plan
-
-  variables {
-    schedule = "cron(15 2 * * ?)"
-  }
-
-  expect_failures = [var.schedule]
+  expect_failures = [
+    var.timeout_minutes,
+    var.worker_count,
+    var.worker_type,
+    var.glue_version,
+    var.schedule,
+    var.max_retries,
+    var.max_concurrent_runs,
+  ]
 }
 
 run "rejects_partitioning_twice_by_the_same_column" {
@@ -359,44 +331,4 @@ run "rejects_an_argument_that_would_lead_the_job_elsewhere" {
   }
 
   expect_failures = [var.extra_arguments]
-}
-
-run "rejects_a_limit_below_zero" {
-  command = plan
-
-  variables {
-    quality_limits = { orphans = -1 }
-  }
-
-  expect_failures = [var.quality_limits]
-}
-
-run "rejects_no_partitions" {
-  command = plan
-
-  variables {
-    max_partitions = 0
-  }
-
-  expect_failures = [var.max_partitions]
-}
-
-run "rejects_retrying_for_ever" {
-  command = plan
-
-  variables {
-    max_retries = 11
-  }
-
-  expect_failures = [var.max_retries]
-}
-
-run "rejects_no_concurrent_run" {
-  command = plan
-
-  variables {
-    max_concurrent_runs = 0
-  }
-
-  expect_failures = [var.max_concurrent_runs]
 }

@@ -113,42 +113,20 @@ run "the_default_security_group_lets_nothing_through" {
   }
 }
 
-run "rejects_a_misspelt_endpoint" {
+run "rejects_what_aws_would_refuse" {
   command = plan
 
   variables {
-    interface_endpoints = ["secretmanager"]
-  }
-
-  expect_failures = [var.interface_endpoints]
-}
-
-run "rejects_a_single_zone" {
-  command = plan
-
-  variables {
+    interface_endpoints     = ["secretmanager"]
     availability_zone_count = 1
+    cidr_block              = "10.40.0.0/24"
+    name_prefix             = "Vectorops_Test"
   }
 
-  expect_failures = [var.availability_zone_count]
-}
-
-run "rejects_a_range_too_small_for_its_subnets" {
-  command = plan
-
-  variables {
-    cidr_block = "10.40.0.0/24"
-  }
-
-  expect_failures = [var.cidr_block]
-}
-
-run "rejects_a_name_aws_would_refuse" {
-  command = plan
-
-  variables {
-    name_prefix = "Vectorops_Test"
-  }
-
-  expect_failures = [var.name_prefix]
+  expect_failures = [
+    var.interface_endpoints,
+    var.availability_zone_count,
+    var.cidr_block,
+    var.name_prefix,
+  ]
 }

@@ -141,42 +141,20 @@ run "a_bucket_with_objects_stops_a_destroy_by_default" {
   }
 }
 
-run "rejects_versions_that_expire_at_once" {
+run "rejects_what_s3_would_refuse" {
   command = plan
 
   variables {
-    noncurrent_version_days = 0
-  }
-
-  expect_failures = [var.noncurrent_version_days]
-}
-
-run "rejects_half_a_day" {
-  command = plan
-
-  variables {
+    noncurrent_version_days        = 0
     recommendations_retention_days = 0.5
+    log_retention_days             = 0
+    name_prefix                    = "a-prefix-that-is-longer-than-33-characters"
   }
 
-  expect_failures = [var.recommendations_retention_days]
-}
-
-run "rejects_logs_kept_for_no_time" {
-  command = plan
-
-  variables {
-    log_retention_days = 0
-  }
-
-  expect_failures = [var.log_retention_days]
-}
-
-run "rejects_a_prefix_that_makes_bucket_names_too_long" {
-  command = plan
-
-  variables {
-    name_prefix = "a-prefix-that-is-longer-than-33-characters"
-  }
-
-  expect_failures = [var.name_prefix]
+  expect_failures = [
+    var.noncurrent_version_days,
+    var.recommendations_retention_days,
+    var.log_retention_days,
+    var.name_prefix,
+  ]
 }

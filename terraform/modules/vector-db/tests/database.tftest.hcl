@@ -153,14 +153,23 @@ run "leaves_the_port_to_the_engine" {
   }
 }
 
-run "rejects_other_major_versions" {
+run "rejects_a_database_that_loses_data_or_starves" {
   command = plan
 
   variables {
-    engine_version = "16.14"
+    engine_version             = "16.14"
+    backup_retention_days      = 0
+    allocated_storage_gib      = 200
+    max_allocated_storage_gib  = 200
+    index_build_memory_percent = 80
   }
 
-  expect_failures = [var.engine_version]
+  expect_failures = [
+    var.engine_version,
+    var.backup_retention_days,
+    var.max_allocated_storage_gib,
+    var.index_build_memory_percent,
+  ]
 }
 
 run "rejects_a_version_that_only_starts_like_one" {
@@ -173,83 +182,22 @@ run "rejects_a_version_that_only_starts_like_one" {
   expect_failures = [var.engine_version]
 }
 
-run "rejects_a_database_without_backups" {
+run "rejects_what_rds_would_refuse" {
   command = plan
 
   variables {
-    backup_retention_days = 0
-  }
-
-  expect_failures = [var.backup_retention_days]
-}
-
-run "rejects_storage_that_cannot_grow" {
-  command = plan
-
-  variables {
-    allocated_storage_gib     = 200
-    max_allocated_storage_gib = 200
-  }
-
-  expect_failures = [var.max_allocated_storage_gib]
-}
-
-run "rejects_less_storage_than_gp3_has" {
-  command = plan
-
-  variables {
-    allocated_storage_gib = 10
-  }
-
-  expect_failures = [var.allocated_storage_gib]
-}
-
-run "rejects_a_single_subnet" {
-  command = plan
-
-  variables {
-    subnet_ids = ["subnet-1"]
-  }
-
-  expect_failures = [var.subnet_ids]
-}
-
-run "rejects_a_port_rds_refuses" {
-  command = plan
-
-  variables {
-    port = 22
-  }
-
-  expect_failures = [var.port]
-}
-
-run "rejects_index_builds_that_would_starve_the_rest" {
-  command = plan
-
-  variables {
-    index_build_memory_percent = 80
-  }
-
-  expect_failures = [var.index_build_memory_percent]
-}
-
-run "rejects_a_retention_performance_insights_does_not_offer" {
-  command = plan
-
-  variables {
+    allocated_storage_gib               = 10
+    subnet_ids                          = ["subnet-1"]
+    port                                = 22
     performance_insights_retention_days = 30
+    instance_class                      = "t3.micro"
   }
 
-  expect_failures = [var.performance_insights_retention_days]
-}
-
-run "rejects_an_instance_class_of_another_service" {
-  command = plan
-
-  variables {
-    instance_class = "t3.micro"
-  }
-
-  expect_failures = [var.instance_class]
+  expect_failures = [
+    var.allocated_storage_gib,
+    var.subnet_ids,
+    var.port,
+    var.performance_insights_retention_days,
+    var.instance_class,
+  ]
 }
