@@ -97,7 +97,7 @@ def _refuse_binary(source: str, head: bytes) -> None:
     if not head.removeprefix(_BYTE_ORDER_MARK).strip():
         raise InputDataError(f"{source} is empty", hint="a CSV file begins with a line such as id,embedding")
     kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
-    if kind or b"\0" in head:
+    if kind or b"\0" in head.split(b"\n", 1)[0]:
         raise InputDataError(
             f"{source} is not a CSV file",
             why=f"it seems to be {kind or 'binary data'}",
