@@ -22,7 +22,8 @@ from vectorops.local.leftovers import stop_leftover
 from vectorops.local.ports import LOOPBACK
 from vectorops.settings import Environment
 
-_START_TIMEOUT_S = 90.0
+# As long as a database may take to recover; a process that ends is noticed at once.
+_START_TIMEOUT_S = 600.0
 _STOP_TIMEOUT_S = 30.0
 _POLL_INTERVAL_S = 0.05
 _LOG_TAIL_BYTES = 64 * 1024
@@ -253,15 +254,16 @@ def _wait_until_running(
     folder: LocalFolder, process: subprocess.Popen[bytes], on_step: Callable[[str], None]
 ) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
-    announced = False
+    announced: set[str] = set()
     while True:
         record = folder.read_record()
         ours = record if record and record.pid == process.pid else None
+        for database in ours.databases if ours else ():
+            if database.id not in announced:
+                on_step(f"starting database {database.id}")
+                announced.add(database.id)
         if ours and ours.state == "running":
             return
-        if ours and ours.databases and not announced:
-            on_step(f"starting {', '.join(database.id for database in ours.databases)}")
-            announced = True
         if process.poll() is not None:
             raise _start_error(folder, ours)
         if time.monotonic() > deadline:

@@ -12,7 +12,8 @@ from vectorops.errors import LocalTargetError
 from vectorops.local.leftovers import stop_leftover
 from vectorops.local.ports import LOOPBACK, is_port_free
 
-_START_TIMEOUT_S = 60.0
+# A server that was killed may have much to recover; one that ends is noticed at once.
+_START_TIMEOUT_S = 600.0
 _STOP_TIMEOUT_S = 20.0
 _LOG_TAIL_LINES = 5
 

@@ -104,11 +104,16 @@ class LocalFolder:
         """One folder per RDS instance."""
         return self.path / "databases"
 
+    @property
+    def runs(self) -> Path:
+        """One folder per Glue run that is going on."""
+        return self.path / "runs"
+
     def create(self) -> None:
         """Make the folder, closed to other users: it holds the database's password."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
-        for folder in (self.emulator_state, self.objects, self.databases):
+        for folder in (self.emulator_state, self.objects, self.databases, self.runs):
             folder.mkdir(exist_ok=True)
 
     def read_record(self) -> ServerRecord | None:

@@ -20,6 +20,7 @@ import psutil
 
 from vectorops import __version__
 from vectorops.errors import LocalTargetError
+from vectorops.local.control import LocalEndpoint
 from vectorops.local.folder import DatabaseRecord, LocalFolder, ServerRecord, exclusive
 from vectorops.local.ports import LOOPBACK, find_free_port
 from vectorops.local.supervisor import DatabaseSupervisor
@@ -102,6 +103,8 @@ async def _serve(folder: LocalFolder, listener: socket.socket, region: str) -> N
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _FOLDER_CHECK_INTERVAL_S)
         logger.info("stopping")
+        # While the APIs still answer: the ends of the logs go there.
+        await asyncio.to_thread(emulator.end_runs)
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
@@ -127,7 +130,7 @@ def _load_emulator(folder: LocalFolder, port: int, region: str, supervisor: Data
     os.environ.update(emulator_settings(folder, port, region))
     from vectorops.local.emulator import load
 
-    return load(folder, supervisor)
+    return load(folder, supervisor, LocalEndpoint(f"http://{LOOPBACK}:{port}"))
 
 
 def emulator_settings(folder: LocalFolder, port: int, region: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from vectorops.local.control import LocalEndpoint
 from vectorops.local.emulator.gateway import AsgiApp, guard
 from vectorops.local.folder import LocalFolder
 from vectorops.local.supervisor import DatabaseSupervisor
@@ -20,29 +21,37 @@ class Emulator:
     Attributes:
         app: ASGI application of all AWS APIs.
         wait_for_databases: Returns when every restored database is up, or has failed.
+        end_runs: End the Glue runs that are going on, and take no new ones.
         save: Write what changed since the last save.
         failures: What made the start fail, after it has.
     """
 
     app: AsgiApp
     wait_for_databases: Callable[[], None]
+    end_runs: Callable[[], None]
     save: Callable[[], None]
     failures: list[Exception]
 
 
-def load(folder: LocalFolder, supervisor: DatabaseSupervisor) -> Emulator:
+def load(folder: LocalFolder, supervisor: DatabaseSupervisor, endpoint: LocalEndpoint) -> Emulator:
     """Import the library and mend it.
+
+    Args:
+        folder: Where everything is kept.
+        supervisor: Keeps the database servers running.
+        endpoint: Where the APIs will be served.
 
     Raises:
         LocalTargetError: The library is not the version this was written for.
     """
     from ministack import app as library
 
-    from vectorops.local.emulator import ec2, glue, iam, rds, saving, sts
+    from vectorops.local.emulator import ec2, glue, glue_permissions, glue_runs, iam, rds, saving, sts
 
     saver = saving.StateSaver()
-    for service in (saving, ec2, glue, iam, sts):
+    for service in (saving, ec2, glue, glue_permissions, iam, sts):
         service.install()
+    runs = glue_runs.install(folder.runs, endpoint, saver.note_change)
     databases = rds.install(folder.databases, supervisor, saver.note_change)
     failures: list[Exception] = []
 
@@ -54,7 +63,7 @@ def load(folder: LocalFolder, supervisor: DatabaseSupervisor) -> Emulator:
             saver.note_change()
 
     saver.start()
-    return Emulator(guard(serve), databases.wait_until_settled, saver.save, failures)
+    return Emulator(guard(serve), databases.wait_until_settled, runs.close, saver.save, failures)
 
 
 async def _start_or_fail(

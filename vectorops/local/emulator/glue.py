@@ -1,11 +1,13 @@
-"""Glue definitions: tags given at creation, and fields of jobs and crawlers that the library drops."""
+"""Glue definitions: tags given at creation, fields of jobs and crawlers that the library drops, and ListJobs."""
 
+import json
 from typing import Any
 
-from ministack.core.responses import error_response_json
+from ministack.core.responses import error_response_json, json_response
 from ministack.services import glue
 
 from vectorops.local.emulator.mending import Function, need, replace
+from vectorops.local.emulator.pages import page
 
 Request = dict[str, Any]
 
@@ -19,6 +21,7 @@ _JOB_OPTIONS = (
     "MaintenanceWindow",
     "NotificationProperty",
 )
+_JOBS_PER_PAGE = 100
 _CRAWLER_DEFAULTS = {
     "LineageConfiguration": {"CrawlerLineageSettings": "DISABLE"},
     "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVERYTHING"},
@@ -33,6 +36,18 @@ def install() -> None:
     replace(glue, "_create_job", _create_job)
     replace(glue, "_update_job", _update_job)
     replace(glue, "_start_crawler", _start_crawler)
+    replace(glue, "_handle_request_sync", _handle_request)
+
+
+def _handle_request(original: Function) -> Function:
+    """Add ListJobs."""
+
+    def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, *rest: Any) -> Any:
+        if headers.get("x-amz-target") != "AWSGlue.ListJobs":
+            return original(method, path, headers, body, *rest)
+        return json_response(page("JobNames", sorted(glue._jobs), json.loads(body or "{}"), _JOBS_PER_PAGE))
+
+    return handle_request
 
 
 def _create_connection(original: Function) -> Function:

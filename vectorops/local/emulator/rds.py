@@ -49,7 +49,7 @@ class Rds:
             if refused := _refuse_creation(p):
                 return refused
             password = rds._p(p, "MasterUserPassword") or secrets.token_urlsafe(24)
-            port = int(rds._p(p, "Port") or find_free_port())
+            port = int(rds._p(p, "Port") or _unused_port())
             response = original({**p, "MasterUserPassword": [password], "Port": [str(port)]})
             if response[0] != 200:
                 return response
@@ -201,6 +201,14 @@ def _refuse_creation(p: Params) -> Any:
         why = f"port {port} is taken by another program on this machine; free it, or ask for no port"
         return rds._error("InvalidParameterValue", why, 400)
     return None
+
+
+def _unused_port() -> int:
+    # A database that is being made has a port, and does not listen on it yet.
+    given = {instance["Endpoint"]["Port"] for instance in rds._instances.all_values()}
+    while (port := find_free_port()) in given:
+        pass
+    return port
 
 
 def _keep_dropped_fields(instance: Instance, p: Params) -> None:
