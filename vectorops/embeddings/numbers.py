@@ -1,5 +1,6 @@
 """Decimal text to float32, rounded once, as PostgreSQL's `vector` input does it."""
 
+import contextlib
 import math
 import re
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from vectorops.embeddings.batch import BadRowError
 from vectorops.embeddings.text import BLANKS, quote
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_CHARACTERS = "0123456789+-.eE" + BLANKS
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 # Halfway between the greatest float32 and 2^128: from here on, text is out of range.
 _OVERFLOW = 2.0**128 - 2.0**103
@@ -33,19 +35,15 @@ def parse_numbers(tokens: Sequence[str], vector_type: str) -> npt.NDArray[np.flo
     Raises:
         BadRowError: A token is no decimal number, or is out of range.
     """
-    stripped = [token.strip(BLANKS) for token in tokens]
-    for position, token in enumerate(stripped, start=1):
-        if not _NUMBER.fullmatch(token):
-            raise BadRowError(_why_no_number(position, token))
-    doubles = np.array([float(token) for token in stripped])
+    doubles = np.array(_parse_doubles(tokens))
     for index in _halfway(doubles):
-        doubles[index] = _off_the_middle(doubles[index], Decimal(stripped[index]))
+        doubles[index] = _off_the_middle(doubles[index], Decimal(tokens[index].strip(BLANKS)))
     with np.errstate(over="ignore"):
         singles = doubles.astype(np.float32)
         fits = np.isfinite(singles.astype(np.float16) if vector_type == "halfvec" else singles)
     if not fits.all():
         index = int(np.argmin(fits))
-        token = quote(stripped[index])
+        token = quote(tokens[index].strip(BLANKS))
         raise BadRowError(f"component {index + 1} of the vector, {token}, is out of range for {vector_type}")
     return singles
 
@@ -56,6 +54,17 @@ def fits_type(vectors: npt.NDArray[np.float32], vector_type: str) -> bool:
         with np.errstate(over="ignore"):
             return bool(np.isfinite(vectors.astype(np.float16)).all())
     return bool(np.isfinite(vectors).all())
+
+
+def _parse_doubles(tokens: Sequence[str]) -> list[float]:
+    # Of these characters, `float` makes numbers of the same texts as the pattern does, only faster.
+    if not "".join(tokens).strip(_CHARACTERS):
+        with contextlib.suppress(ValueError):
+            return list(map(float, tokens))
+    for position, token in enumerate(tokens, start=1):
+        if not _NUMBER.fullmatch(token.strip(BLANKS)):
+            raise BadRowError(_why_no_number(position, token.strip(BLANKS)))
+    return [float(token) for token in tokens]
 
 
 def _halfway(doubles: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
