@@ -31,6 +31,7 @@ from vectorops.recommender.manifest import (
     Manifest,
     check_version,
     read_manifest,
+    version_manifest_key,
 )
 
 if TYPE_CHECKING:
@@ -120,11 +121,11 @@ def publish_model(
         artifacts={name: _artifact(name, model_version, content) for name, content in vars(files).items()},
         made_with={"vectorops": __version__} | {name: version(name) for name in _LIBRARIES},
     )
-    existing = read_manifest(s3_client, bucket, key=_version_manifest(model_version))
+    existing = read_manifest(s3_client, bucket, key=version_manifest_key(model_version))
     if existing:
         _check_unchanged(existing, manifest)
     else:
-        for key, content in [*contents.items(), (_version_manifest(model_version), manifest.to_json())]:
+        for key, content in [*contents.items(), (version_manifest_key(model_version), manifest.to_json())]:
             _put(s3_client, bucket, key, content, on_file)
     return _use(existing or manifest, s3_client, bucket, is_new=existing is None, on_file=on_file)
 
@@ -157,11 +158,11 @@ def use_version(s3_client: "S3Client", bucket: str, model_version: str) -> Publi
         AwsError: The bucket cannot be read or written; `model/manifest.json` has then not changed.
     """
     check_version(model_version)
-    manifest = read_manifest(s3_client, bucket, key=_version_manifest(model_version))
+    manifest = read_manifest(s3_client, bucket, key=version_manifest_key(model_version))
     if manifest is None:
         raise InputDataError(
             f"no model version '{model_version}' was published",
-            why=f"s3://{bucket}/{_version_manifest(model_version)} is not there",
+            why=f"s3://{bucket}/{version_manifest_key(model_version)} is not there",
             hint="'vectorops train --model-version …' publishes one",
         )
     return _use(manifest, s3_client, bucket, is_new=False, on_file=lambda _: None)
@@ -190,10 +191,6 @@ def _key(name: str, model_version: str) -> str:
     if name in _EMBEDDINGS:
         return f"embeddings/{model_version}/{_EMBEDDINGS[name]}"
     return f"model/{model_version}/{_MODEL[name]}"
-
-
-def _version_manifest(model_version: str) -> str:
-    return f"model/{model_version}/manifest.json"
 
 
 def _artifact(name: str, model_version: str, content: bytes) -> Artifact:

@@ -79,6 +79,11 @@ def check_version(model_version: str) -> None:
         )
 
 
+def version_manifest_key(model_version: str) -> str:
+    """Return the key of the manifest that a version keeps, whether it is in use or not."""
+    return f"model/{model_version}/manifest.json"
+
+
 def read_manifest(s3_client: "S3Client", bucket: str, *, key: str = MANIFEST_KEY) -> Manifest | None:
     """Return the manifest at `key` (default: of the model in use), or None where there is none.
 

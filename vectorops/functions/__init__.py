@@ -1,0 +1,1 @@
+"""What runs in Lambda: entry points, and what only they need."""

@@ -1,0 +1,133 @@
+"""What a warm function keeps between invocations: the model and the catalogue, as fresh as the database."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vectorops.database.tables import VectorTable
+from vectorops.errors import InputDataError
+from vectorops.functions.configuration import Configuration
+from vectorops.functions.deadline import Deadline
+from vectorops.functions.session import Session
+from vectorops.recommender.catalogue import Catalogue
+from vectorops.recommender.catalogue_loading import (
+    TableState,
+    item_table,
+    load_catalogue,
+    read_table_state,
+    table_state_statement,
+)
+from vectorops.recommender.catalogue_table import table_catalogue
+from vectorops.recommender.inference import UserModel
+from vectorops.recommender.recommend_model import PublishedUserModel, read_user_model
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Recommender:
+    """A model and the catalogue whose item vectors it belongs to.
+
+    Attributes:
+        model: The user tower.
+        catalogue: In memory or in the database.
+        model_version: Of the tower.
+    """
+
+    model: UserModel
+    catalogue: Catalogue
+    model_version: str
+
+
+@dataclass(frozen=True)
+class _Held:
+    state: TableState
+    read_at: float
+    table: VectorTable
+    published: PublishedUserModel
+    recommender: Recommender
+
+
+class Store:
+    """Keeps a recommender that is read again when the item table has changed.
+
+    It has changed when `vectorops.load_log` has a newer load of it, or when another table has taken its name.
+    Changes that nobody records are seen after the configured age. The model is the one the last load names,
+    so that users and items are always embedded by the same one.
+
+    Args:
+        configuration: Of the function.
+        session: To the database.
+        s3_client: Client that may read the artefact bucket.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        session: Session,
+        s3_client: "S3Client",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._configuration = configuration
+        self._session = session
+        self._s3_client = s3_client
+        self._clock = clock
+        self._held: _Held | None = None
+
+    def recommender(self, deadline: Deadline) -> Recommender:
+        """Return the recommender, after asking the database, in one round trip, whether it is still current.
+
+        Args:
+            deadline: When waiting for the database ends, here and in what the recommender is used for.
+
+        Raises:
+            DatabaseError: The database is away, or has no usable item table.
+            InputDataError: There is no model, or none that belongs to the item vectors.
+            AwsError: The secret or the artefact bucket cannot be read.
+        """
+        self._session.deadline = deadline
+        [[row]] = self._session.query([table_state_statement(self._configuration.item_table)])
+        state = read_table_state(row)
+        if self._held is None or not self._is_current(self._held, state):
+            self._held = self._read(state)
+        return self._held.recommender
+
+    def _is_current(self, held: _Held, state: TableState) -> bool:
+        age_s = self._clock() - held.read_at
+        return held.state == state and age_s < self._configuration.catalogue_max_age_s
+
+    def _read(self, state: TableState) -> _Held:
+        before, self._held = self._held, None  # two catalogues at a time may not fit
+        started = self._clock()
+        table = self._table(state, before)
+        published = read_user_model(
+            self._s3_client,
+            self._configuration.ml_artifacts_bucket,
+            state.model_version,
+            held=before.published if before else None,
+        )
+        if published.model.dimension != table.dimension:
+            raise InputDataError(
+                f"model '{published.manifest.model_version}' makes vectors of {published.model.dimension} "
+                f"dimensions, and '{table.full_name}' holds {table.dimension}",
+                hint="load the item embeddings of the same model, with --model-version",
+            )
+        version = published.manifest.model_version
+        recommender = Recommender(published.model, self._catalogue(state, table), version)
+        return _Held(state, started, table, published, recommender)
+
+    def _table(self, state: TableState, before: _Held | None) -> VectorTable:
+        if before is not None and before.state.oid == state.oid:
+            return before.table
+        return self._session.use(lambda connection: item_table(connection, self._configuration.item_table))
+
+    def _catalogue(self, state: TableState, table: VectorTable) -> Catalogue:
+        if state.size_bytes <= self._configuration.catalogue_budget_mb * _MIB:
+            return self._session.use(lambda connection: load_catalogue(connection, table))
+        return self._session.use(lambda connection: table_catalogue(connection, table, self._session.query))

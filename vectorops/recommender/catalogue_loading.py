@@ -1,0 +1,115 @@
+"""Reading the item table: what state it is in, and all of it into memory."""
+
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg import sql
+
+from vectorops.database.tables import VectorTable, vector_table
+from vectorops.errors import DatabaseError
+from vectorops.recommender.catalogue_memory import MemoryCatalogue
+from vectorops.recommender.catalogue_table import Statement
+
+_STATE = sql.SQL("""
+SELECT item.oid::bigint, pg_table_size(item.oid), last.id, last.model_version
+FROM (SELECT to_regclass(%s) AS oid) AS item
+LEFT JOIN LATERAL (
+    SELECT log.id, log.model_version FROM vectorops.load_log log
+    JOIN pg_class c ON c.oid = item.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE log.table_name = n.nspname || '.' || c.relname ORDER BY log.id DESC LIMIT 1
+) AS last ON true
+""")
+_COPY = """
+COPY (SELECT {id}::text, {vector}::vector FROM {table} WHERE {vector} IS NOT NULL) TO STDOUT (FORMAT BINARY)
+"""
+_ROWS_AT_A_TIME = 10_000
+_TEXT_TYPES = ("text", "character varying")
+
+
+@dataclass(frozen=True)
+class TableState:
+    """What is known about the item table without reading it.
+
+    Two states are equal unless the table was replaced or a load was recorded in between.
+
+    Attributes:
+        oid: Of the table, None when there is none.
+        load_id: Of its last recorded load, None when there is none.
+        model_version: Of that load.
+        size_bytes: On disk.
+    """
+
+    oid: int | None
+    load_id: int | None
+    model_version: str | None
+    size_bytes: int = field(compare=False)
+
+
+def table_state_statement(name: str) -> Statement:
+    """Return the statement whose only row `read_table_state` understands."""
+    quoted = ['"{}"'.format(part.replace('"', '""')) for part in name.split(".")]
+    return _STATE, (".".join(quoted),)
+
+
+def read_table_state(row: tuple[Any, ...]) -> TableState:
+    """Return the state that a row of `table_state_statement` holds."""
+    oid, size_bytes, load_id, model_version = row
+    return TableState(oid, load_id, model_version, size_bytes or 0)
+
+
+def item_table(connection: psycopg.Connection[Any], name: str) -> VectorTable:
+    """Return the item table called `name`.
+
+    Raises:
+        DatabaseError: There is no such vector table, its ids are not text, or its vectors have no dimension.
+    """
+    table = vector_table(connection, name)
+    if table.id_type not in _TEXT_TYPES:
+        raise DatabaseError(
+            f"the ids of '{table.full_name}' are of type {table.id_type}",
+            why="events name products by text",
+            hint="use a table whose id is text or varchar",
+        )
+    if table.dimension is None:
+        raise DatabaseError(
+            f"the vector column of '{table.full_name}' is declared without a dimension",
+            hint="declare it, such as vector(32)",
+        )
+    return table
+
+
+def load_catalogue(connection: psycopg.Connection[Any], table: VectorTable) -> MemoryCatalogue:
+    """Read all of `table`, which `item_table` has described, into memory in one round trip.
+
+    Raises:
+        DatabaseError: The dimension has been changed since `table` was described.
+        psycopg.Error: PostgreSQL refused.
+    """
+    names = {"id": sql.Identifier(table.id_column), "vector": sql.Identifier(table.vector_column)}
+    ids: list[str] = []
+    blocks = [np.empty((0, table.dimension or 0), dtype=np.float32)]
+    with connection.cursor().copy(sql.SQL(_COPY).format(**names, table=table.qualified)) as copy:
+        copy.set_types(["text", "bytea"])  # the bytes of a vector are taken as they are
+        rows = copy.rows()
+        while block := list(islice(rows, _ROWS_AT_A_TIME)):
+            ids += (row[0] for row in block)
+            blocks.append(_vectors([row[1] for row in block], table))
+    return MemoryCatalogue(ids, np.concatenate(blocks))
+
+
+def _vectors(values: list[bytes], table: VectorTable) -> NDArray[np.float32]:
+    """Return the vectors in `values`, shape (n, dimension).
+
+    Each is two 16-bit integers, the dimension and 0, and its numbers in single precision, all big-endian
+    (pgvector's `vector_send`).
+    """
+    numbers = ("numbers", ">f4", (table.dimension or 0,))
+    layout = np.dtype([("dimension", ">i2"), ("unused", ">i2"), numbers])
+    content = b"".join(values)
+    if len(content) != len(values) * layout.itemsize:
+        raise DatabaseError(f"the vectors of '{table.full_name}' have another dimension than before")
+    return np.frombuffer(content, layout)["numbers"].astype(np.float32)
