@@ -12,4 +12,6 @@ lock() {
 lock bootstrap.txt requirements/bootstrap.in
 lock base.txt pyproject.toml
 lock local.txt pyproject.toml --extra local --extra spark --extra train
-lock dev.txt pyproject.toml --extra local --extra spark --extra train --group dev
+lock dev.txt pyproject.toml --extra local --extra spark --extra train --group functions --group dev
+# The functions are deployed with the versions they are tested with.
+lock functions.txt --group functions --constraint requirements/dev.txt
