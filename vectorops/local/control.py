@@ -18,6 +18,7 @@ import psutil
 import vectorops
 from vectorops.errors import LocalTargetError
 from vectorops.local.folder import DatabaseRecord, LocalFolder, ServerRecord, exclusive, local_folder
+from vectorops.local.glue_processes import remove_leftovers
 from vectorops.local.leftovers import stop_leftover
 from vectorops.local.ports import LOOPBACK
 from vectorops.settings import Environment
@@ -155,7 +156,7 @@ def reset(environment: Environment) -> None:
             _stop(folder)
         except LocalTargetError:
             _kill_servers(folder)
-        _stop_databases(folder)
+        _stop_leftovers(folder)
         for path in root.iterdir():
             if path == _lock_file(environment):
                 continue
@@ -215,7 +216,7 @@ def _control_lock(
 def _clean_up_after(folder: LocalFolder, record: ServerRecord | None, on_step: Callable[[str], None]) -> None:
     if record and record.state in ("starting", "running"):
         on_step("the last process ended without stopping; continuing from what it had saved")
-    _stop_databases(folder)
+    _stop_leftovers(folder)
     if folder.log.is_file() and folder.log.stat().st_size > _MAX_LOG_BYTES:
         folder.log.replace(folder.log.with_suffix(".log.1"))
 
@@ -226,7 +227,8 @@ def _note_new_port(folder: LocalFolder, before: ServerRecord | None, on_step: Ca
         on_step(f"port {before.port} is taken by another program; the AWS APIs are on port {now.port} now")
 
 
-def _stop_databases(folder: LocalFolder) -> None:
+def _stop_leftovers(folder: LocalFolder) -> None:
+    remove_leftovers(folder.runs)
     if folder.databases.is_dir():
         for database in folder.databases.iterdir():
             stop_leftover(database / "data")

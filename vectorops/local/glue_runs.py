@@ -19,7 +19,13 @@ from botocore.exceptions import ClientError
 
 from vectorops.aws import Aws, Credentials
 from vectorops.errors import LocalTargetError
-from vectorops.local.awsglue_shim.command import ERROR_FILE, SPARK_LOG_FILE, find_jars, find_java, spark_command
+from vectorops.local.awsglue_shim.command import (
+    ERROR_FILE,
+    SPARK_LOG_FILE,
+    find_jars,
+    find_java,
+    spark_command,
+)
 from vectorops.local.glue_logs import LogStream
 from vectorops.local.glue_processes import RUN_FOLDER, kill_processes
 from vectorops.local.roles import role_credentials
@@ -78,7 +84,7 @@ class GlueRun:
     Args:
         request: What to run.
         runs: Folder in which the run makes a work folder of its own, and removes it at the end.
-        operator: The local target with the operator's key, which is used to assume the job's role and for nothing else.
+        operator: The local target with the operator's key, which serves to assume the job's role only.
     """
 
     def __init__(self, request: RunRequest, runs: Path, operator: Aws) -> None:
@@ -91,8 +97,8 @@ class GlueRun:
 
     @property
     def execution_s(self) -> int:
-        """Whole seconds since the script began, 0 before."""
-        return int(time.monotonic() - self._began) if self._began else 0
+        """Whole seconds that the script has taken, 0 before it begins."""
+        return int((self._ended or time.monotonic()) - self._began) if self._began else 0
 
     def end(self, end: RunEnd) -> None:
         """Have the run killed and ended as `end`; the first call counts."""
@@ -152,6 +158,7 @@ class GlueRun:
         self._began = time.monotonic()
         on_running()
         self._wait(process, streams)
+        self._ended = time.monotonic()
         kill_processes(work_dir)
         code = process.wait()
         for stream in streams:

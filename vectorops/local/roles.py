@@ -18,12 +18,16 @@ def role_credentials(
         role_arn: The role.
         service: Service that acts, such as "glue.amazonaws.com".
         source_arn: Resource on whose behalf it acts, for trust policies that ask for `aws:SourceArn`.
-        duration_s: Seconds that they are valid for, 900 at least. Services renew theirs, so there is no upper limit.
+        duration_s: Seconds that they are valid for, 900 at least. Services renew theirs, so it may be long.
 
     Raises:
         LocalTargetError: The role does not exist, or does not trust that service and resource.
     """
-    arguments: dict[str, Any] = {"RoleArn": role_arn, "RoleSessionName": service, "DurationSeconds": duration_s}
+    arguments: dict[str, Any] = {
+        "RoleArn": role_arn,
+        "RoleSessionName": service,
+        "DurationSeconds": duration_s,
+    }
     if source_arn:
         arguments["ExternalId"] = source_arn
     try:

@@ -12,19 +12,21 @@ from pathlib import Path
 from vectorops.errors import LocalTargetError
 
 ERROR_FILE = "error.txt"
+SPARK_LOG_FILE = "spark.log"
 _SHIM = Path(__file__).parent
 _CHECKOUT = _SHIM.parents[2]
 _JAR_FOLDERS = (_CHECKOUT / ".tools" / "jars", Path("/usr/share/java"))
 _JAR_NAMES = ("mariadb-java-client*.jar", "mysql-connector*.jar", "postgresql*.jar")
 _JAVA_VERSIONS = (8, 11, 17)  # Spark 3.5 documentation, "Downloading"
+# Spark's own log has a file of its own, as it has a log group of its own on Glue.
 _LOG_SETTINGS = """\
 rootLogger.level = warn
-rootLogger.appenderRef.console.ref = console
-appender.console.type = Console
-appender.console.name = console
-appender.console.target = SYSTEM_ERR
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %c{1}: %m%n%ex
+rootLogger.appenderRef.file.ref = file
+appender.file.type = File
+appender.file.name = file
+appender.file.fileName = {file}
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{yyyy-MM-dd HH:mm:ss}} %p %c{{1}}: %m%n%ex
 logger.native.name = org.apache.hadoop.util.NativeCodeLoader
 logger.native.level = error
 """
@@ -46,8 +48,8 @@ def spark_command(
     The process reads and writes `s3://` paths through the S3 API at `endpoint_url`, in the buckets that the
     arguments name, and calls all AWS APIs there, with the credentials that its environment holds: the caller
     puts those of the job's role there. Its exit code is 0 when the script ended well; otherwise the last
-    line of the error is in `work_dir / ERROR_FILE`. Run it in a session of its own, so that it can be
-    killed together with its Java process.
+    line of the error is in `work_dir / ERROR_FILE`. What Spark logs is in `work_dir / SPARK_LOG_FILE`. Run it
+    in a session of its own, so that it can be killed together with its Java process.
 
     Args:
         script: Python file.
@@ -64,7 +66,7 @@ def spark_command(
     settings.mkdir(mode=0o700, exist_ok=True)
     lines = _settings(work_dir, jars, cores, memory_mb)
     (settings / "spark-defaults.conf").write_text("".join(f"{key} {value}\n" for key, value in lines.items()))
-    (settings / "log4j2.properties").write_text(_LOG_SETTINGS)
+    (settings / "log4j2.properties").write_text(_LOG_SETTINGS.format(file=work_dir / SPARK_LOG_FILE))
     argv = [sys.executable, "-m", "vectorops.local.awsglue_shim.launch", str(script)]
     for name, value in arguments.items():
         argv += [f"--{name.removeprefix('--')}", value]

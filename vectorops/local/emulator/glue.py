@@ -1,4 +1,4 @@
-"""Glue definitions: tags given at creation, fields of jobs and crawlers that the library drops, and ListJobs."""
+"""Glue definitions: ListJobs, tags given at creation, and fields that the library drops."""
 
 import json
 from typing import Any

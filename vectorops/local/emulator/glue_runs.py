@@ -83,16 +83,14 @@ class GlueRuns:
 
         def batch_stop_job_run(data: Request) -> Any:
             runs = {run["Id"]: run for run in glue._job_runs.get(data["JobName"], [])}
-            answers = [(run_id, self._stop(runs.get(run_id))) for run_id in data["JobRunIds"]]
-            name = {"JobName": data["JobName"]}
-            return json_response(
-                {
-                    "SuccessfulSubmissions": [{**name, "JobRunId": one} for one, error in answers if not error],
-                    "Errors": [
-                        {**name, "JobRunId": one, "ErrorDetail": error} for one, error in answers if error
-                    ],
-                }
-            )
+            stopped, errors = [], []
+            for run_id in data["JobRunIds"]:
+                named = {"JobName": data["JobName"], "JobRunId": run_id}
+                if error := self._stop(runs.get(run_id)):
+                    errors.append({**named, "ErrorDetail": error})
+                else:
+                    stopped.append(named)
+            return json_response({"SuccessfulSubmissions": stopped, "Errors": errors})
 
         return batch_stop_job_run
 
@@ -133,8 +131,8 @@ class GlueRuns:
             original(data)
             for run in _runs(glue._job_runs.all_values()):
                 if run["JobRunState"] in _UNFINISHED:
-                    seconds = int(run["LastModifiedOn"] - run["StartedOn"])
-                    _enter(run, "FAILED", ErrorMessage=_INTERRUPTED, CompletedOn=_now(), ExecutionTime=seconds)
+                    run["ExecutionTime"] = int(run["LastModifiedOn"] - run["StartedOn"])
+                    _enter(run, "FAILED", ErrorMessage=_INTERRUPTED, CompletedOn=_now())
 
         return load_persisted_state
 
@@ -212,7 +210,7 @@ def install(folder: Path, endpoint: LocalEndpoint, on_change: Callable[[], None]
         endpoint: Where the AWS APIs of this process are.
         on_change: Called when a run has changed outside a request.
     """
-    need(glue, "_jobs", "_job_runs")
+    need(glue, "_arn", "_jobs", "_job_runs")
     mended = GlueRuns(folder, endpoint, on_change)
     replace(glue, "_start_job_run", mended.start)
     replace(glue, "_batch_stop_job_run", mended.stop)
