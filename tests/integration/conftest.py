@@ -1,7 +1,11 @@
-"""One PostgreSQL per test run, a fresh database per test."""
+"""One PostgreSQL and one emulator of the AWS APIs per test run, a fresh database per test."""
 
+import os
 import secrets
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from vectorops.aws import Aws, Credentials
 from vectorops.database.connection import DatabaseAddress, connect
 
 HERE = Path(__file__).parent
@@ -54,3 +59,45 @@ def connection(database_address: DatabaseAddress) -> Iterator[psycopg.Connection
     """Connection to the test's own database."""
     with connect(database_address) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """Clients of an emulator of this test run's own."""
+    pytest.importorskip("ministack", reason="the emulator of the AWS APIs is not installed: make setup")
+    from vectorops.local.ports import LOOPBACK, find_free_port
+
+    folder = tmp_path_factory.mktemp("aws")
+    port = find_free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from ministack import app; app.main()"],
+            env=kept
+            | {"BIND_HOST": LOOPBACK, "MINISTACK_HOST": LOOPBACK, "GATEWAY_PORT": str(port)}
+            | {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
+            | {"STATE_DIR": str(folder / "state"), "S3_DATA_DIR": str(folder / "s3")},
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        )
+    aws = Aws("us-east-1", endpoint_url=f"http://{LOOPBACK}:{port}", credentials=Credentials("test", "test"))
+    try:
+        _wait(lambda: aws.client("s3").list_buckets(), process, folder / "log")
+        yield aws
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait(call: Callable[[], object], process: "subprocess.Popen[bytes]", log: Path) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    while True:
+        try:
+            call()
+        except EndpointConnectionError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+        else:
+            return
