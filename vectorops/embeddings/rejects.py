@@ -2,17 +2,21 @@
 
 import csv
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import IO, Any, Self
 
 from vectorops.embeddings.batch import Reject
 from vectorops.embeddings.text import quote
 from vectorops.errors import InputDataError, UsageError
 
 COLUMNS = ("source", "line", "reason", "text")
+# What is no UTF-8 in a row is shown by its byte values.
+_TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
 
 
 class StopAtFirst:
@@ -45,7 +49,7 @@ class StopAtFirst:
 
 
 class RejectsFile:
-    """Collects rejects beside the place they go to, and puts them there in one step.
+    """Collects rejects in a file without a name, and gives it one in one step.
 
     Leaving the `with` block by an exception takes everything back. Without a reject there is no file.
 
@@ -59,8 +63,7 @@ class RejectsFile:
     def __init__(self, target: Path) -> None:
         self.count = 0
         self._target = target
-        self._partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-        self._file: TextIO | None = None
+        self._file: IO[str] | None = None
         self._rows: Any = None
         self._is_published = False
         if target.exists():
@@ -74,7 +77,6 @@ class RejectsFile:
     ) -> None:
         if self._file is not None:
             self._file.close()
-            self._partial.unlink(missing_ok=True)
         if error is not None and self._is_published:
             self._target.unlink(missing_ok=True)
 
@@ -103,18 +105,20 @@ class RejectsFile:
         """
         if self._file is None:
             return
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        try:
-            self._target.hardlink_to(self._partial)  # A rename would replace what is there.
-        except FileExistsError as exc:
-            raise self._is_taken() from exc
+        self._file.seek(0)
+        with tempfile.NamedTemporaryFile("w", dir=self._target.parent, prefix=".rejects-", **_TEXT) as whole:
+            shutil.copyfileobj(self._file, whole)
+            whole.flush()
+            os.fsync(whole.fileno())
+            try:
+                self._target.hardlink_to(whole.name)  # A rename would replace what is there.
+            except FileExistsError as exc:
+                raise self._is_taken() from exc
         self._is_published = True
 
     def _open(self) -> None:
         try:
-            # What is no UTF-8 in a row is shown by its byte values.
-            self._file = self._partial.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+            self._file = tempfile.TemporaryFile("w+", dir=self._target.parent, **_TEXT)  # noqa: SIM115 - __exit__ closes it
         except OSError as exc:
             raise UsageError(f"cannot write the rejects to {self._target}", why=str(exc)) from exc
         self._rows = csv.writer(self._file)
