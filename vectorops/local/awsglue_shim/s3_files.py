@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 _BLOCK_BYTES = 1 << 20
 _DELETE_LIMIT = 1_000  # keys of one DeleteObjects call
 _UNCOMMITTED = "_temporary"  # Hadoop's FileOutputCommitter writes below this folder until it commits
+_NOT_THERE = ("404", "NoSuchKey")
 _NO_THREADS = TransferConfig(use_threads=False)
 
 
@@ -68,15 +69,26 @@ class S3Files:
             return found
         return found + list(self._remote_children(*_split(path)))
 
-    def open(self, path: str, offset: int, length: int | None) -> Iterator[bytes]:
-        """Yield the bytes of the file at `path` from `offset` on, at most `length` of them."""
+    def open(self, path: str, offset: int, length: int | None) -> tuple[int, Iterator[bytes]]:
+        """Return how many bytes the file at `path` has from `offset` on, at most `length`, and the bytes.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
         if _is_uncommitted(path):
-            yield self._local(path).read_bytes()[offset:][:length]
-            return
+            content = self._local(path).read_bytes()[offset:][:length]
+            return len(content), iter([content])
         bucket, key = _split(path)
         end = "" if length is None else str(offset + length - 1)
-        answer = self._s3.get_object(Bucket=bucket, Key=key, Range=f"bytes={offset}-{end}")
-        yield from answer["Body"].iter_chunks(_BLOCK_BYTES)
+        try:
+            answer = self._s3.get_object(Bucket=bucket, Key=key, Range=f"bytes={offset}-{end}")
+        except ClientError as exc:
+            if exc.response["Error"]["Code"] == "InvalidRange":
+                return 0, iter(())
+            if exc.response["Error"]["Code"] in _NOT_THERE:
+                raise FileNotFoundError(path) from exc
+            raise
+        return answer["ContentLength"], answer["Body"].iter_chunks(_BLOCK_BYTES)
 
     def create(self, path: str, write: Callable[[BinaryIO], None]) -> None:
         """Make the file at `path` of what `write` writes. It exists when all is written, or not at all."""
@@ -146,7 +158,7 @@ class S3Files:
         try:
             head: dict[str, Any] = self._s3.head_object(Bucket=bucket, Key=key)
         except ClientError as exc:
-            if exc.response["Error"]["Code"] in ("404", "NoSuchKey"):
+            if exc.response["Error"]["Code"] in _NOT_THERE:
                 return None
             raise
         return head

@@ -108,30 +108,28 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({"FileStatus": _file_status(entry, suffix="")})
 
     def _list(self) -> None:
-        entry = self.server.files.entry(self.file)
-        if entry is None:
-            raise FileNotFoundError(self.file)
-        if entry.is_folder:
-            found = [_file_status(child, child.name) for child in self.server.files.children(self.file)]
-        else:
-            found = [_file_status(entry, suffix="")]
+        found = [_file_status(child, child.name) for child in self.server.files.children(self.file)]
+        if not found:
+            entry = self.server.files.entry(self.file)
+            if entry is None:
+                raise FileNotFoundError(self.file)
+            found = [] if entry.is_folder else [_file_status(entry, suffix="")]
         self._json({"FileStatuses": {"FileStatus": found}})
 
     def _open(self) -> None:
         if self._redirected():
             return
-        entry = self.server.files.entry(self.file)
-        if entry is None or entry.is_folder:
-            raise FileNotFoundError(self.file)
-        offset = int(self.query.get("offset", 0))
-        length = min(int(self.query.get("length", entry.size)), entry.size - offset)
+        wanted = int(self.query["length"]) if "length" in self.query else None
+        length, blocks = self.server.files.open(self.file, int(self.query.get("offset", 0)), wanted)
         self.send_response(200)
         self.send_header("Content-Type", "application/octet-stream")
-        self.send_header("Content-Length", str(max(length, 0)))
+        self.send_header("Content-Length", str(length))
         self.end_headers()
-        if length > 0:
-            for block in self.server.files.open(self.file, offset, length):
+        try:
+            for block in blocks:
                 self.wfile.write(block)
+        except BotoCoreError as exc:  # too late for another answer; the hung-up connection is one
+            raise ConnectionError(f"s3:/{self.file} broke off") from exc
 
     def _locate_blocks(self) -> None:
         located = {

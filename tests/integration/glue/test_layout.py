@@ -1,0 +1,29 @@
+"""How many files there are, and how large."""
+
+import pytest
+from etl import Etl
+
+from vectorops.source import generate_sample, init_source
+
+pytestmark = pytest.mark.timeout(300)
+
+PAIRS = """
+SELECT DISTINCT rtrim(country), "productScale"
+FROM ratings JOIN customers USING ("customerNumber") JOIN products USING ("productCode")
+"""
+
+
+def test_no_partition_is_cut_into_small_files_as_by_the_job_that_wrote_one_per_task(etl: Etl) -> None:
+    with etl.source() as connection:
+        init_source(connection, generate_sample(customers=2_000, products=400, ratings=200_000))
+        pairs = set(connection.execute(PAIRS).fetchall())
+    small = etl.run_well(partition_by="country,productScale", max_partitions=str(len(pairs)))
+    assert set(etl.partitions()) == pairs
+    assert small["partitions"] == small["files"] == len(pairs)
+    assert etl.read_location() == 200_000
+
+    large = etl.run_well(partition_by="none", target_file_mb="1")
+    assert etl.partitions() == {}
+    assert large["files"] > 1
+    assert min(etl.sizes()) > 0.5 * 2**20
+    assert max(etl.sizes()) < 2 * 2**20
