@@ -57,7 +57,7 @@ lock: ## Resolve the hash-pinned requirements again.
 	@scripts/setup.sh dev
 	scripts/lock.sh
 
-bench: setup-dev ## Measure, each figure beside its alternative; ROWS=small is quick.
+bench: setup-dev ## Measure, each figure beside its alternative; SIZE=small is quick.
 	.venv/bin/python -m benchmarks $(if $(SIZE),--size $(SIZE),)
 
 deploy: setup-env ## Deploy environment ENV (make deploy ENV=prod YES=1).

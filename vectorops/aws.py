@@ -46,9 +46,8 @@ class Aws:
                 user_agent_extra=f"vectorops/{__version__}",
                 s3={"addressing_style": "path"} if self.endpoint_url else None,
             )
-            self._clients[service] = self._session().client(
-                service, endpoint_url=self.endpoint_url, config=config
-            )
+            session: Any = self._session()  # typed for one service by name, which is not known here
+            self._clients[service] = session.client(service, endpoint_url=self.endpoint_url, config=config)
         return self._clients[service]
 
     def _session(self) -> "boto3.Session":

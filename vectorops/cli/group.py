@@ -53,7 +53,7 @@ def globals_first(args: list[str]) -> list[str]:
 
 def show_error(error: VectorOpsError) -> None:
     """Print an error to stderr: what happened and why, then the next step."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
     console.print(Text("error: ", style="bold red") + Text(str(error)))
     if error.hint:
         console.print(Text("hint: ", style="bold cyan") + Text(error.hint))

@@ -150,7 +150,7 @@ class AppState:
 
 def _console(stream: TextIO) -> Console:
     # What goes into a file or a pipe is never cut to the width of a terminal that is not there.
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
+    return Console(file=stream, highlight=False, emoji=False, width=None if stream.isatty() else PIPE_WIDTH)
 
 
 def to_json(value: Any) -> Any:
