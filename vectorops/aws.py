@@ -43,6 +43,7 @@ class Aws:
             config = Config(
                 retries={"mode": "standard", "max_attempts": 5},
                 connect_timeout=10,
+                max_pool_connections=50,
                 user_agent_extra=f"vectorops/{__version__}",
                 s3={"addressing_style": "path"} if self.endpoint_url else None,
             )

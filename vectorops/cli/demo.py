@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.rule import Rule
 from rich.table import Table
 
 from vectorops.cli.deploy import deploy_stack
@@ -23,14 +22,14 @@ from vectorops.errors import JobFailedError, UsageError
 if TYPE_CHECKING:
     from vectorops.database.search import SearchResult
 
-NEXT = """\
-Go on with:
-  vectorops status                                        what is there
-  vectorops search item_emb --id {item} --exact      compare the index with the truth
-  vectorops load-embeddings FILE --table my_emb --create  your own embeddings
-  psql "$(vectorops local dsn)"                           the database itself
-  vectorops glue-run                                      the ETL job again, followed live
-  vectorops local down                                    stop; 'local up' goes on, 'local reset' deletes"""
+NEXT = (
+    ("vectorops status", "what is there"),
+    ("vectorops search item_emb --id {item} --exact", "compare the index with the truth"),
+    ("vectorops load-embeddings FILE --table my_emb --create", "your own embeddings"),
+    ('psql "$(vectorops local dsn)"', "the database itself"),
+    ("vectorops glue-run", "the ETL job again, followed live"),
+    ("vectorops local down", "stop; 'local up' goes on, 'local reset' deletes"),
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def demo(context: typer.Context) -> None:
         raise UsageError("the demo is for a local environment", hint="vectorops --env local demo")
     steps: list[Step] = []
     for name, work in STEPS:
-        state.err.print(Rule(f"[bold]{name}[/bold]", align="left"))
+        state.err.print(f"\n[bold cyan]▸ {name}[/bold cyan]")
         started = time.monotonic()
         outcome, changed = work(state)
         steps.append(Step(name, outcome, changed, round(time.monotonic() - started, 1)))
@@ -72,10 +71,12 @@ def demo(context: typer.Context) -> None:
     }
 
     def show(console: Console) -> None:
-        show_result(console, similar, title=f"\nThe ten items nearest to item {item}")
-        show_result(console, recommended, title=f"\nThe ten items nearest to user {user}")
+        console.print(f"\n[bold]The ten items nearest to item {item}[/bold]")
+        show_result(console, similar)
+        console.print(f"\n[bold]The ten items nearest to user {user}[/bold]")
+        show_result(console, recommended)
         _show_steps(console, steps)
-        console.print(NEXT.format(item=item), highlight=False)
+        _show_next(console, item)
 
     state.emit(report, show)
 
@@ -167,7 +168,8 @@ def _nearest(state: AppState, item: str, user: str) -> tuple["SearchResult", "Se
 
 
 def _show_steps(console: Console, steps: list[Step]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold", title="\nWhat it took", title_justify="left")
+    console.print("\n[bold]What it took[/bold]")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("step", "outcome", "seconds"):
         table.add_column(title, justify="right" if title == "seconds" else "left", overflow="fold")
     for step in steps:
@@ -176,3 +178,11 @@ def _show_steps(console: Console, steps: list[Step]) -> None:
     if not any(step.changed for step in steps):
         console.print("[green]Nothing was changed: everything was there already.[/green]")
     console.print()
+
+
+def _show_next(console: Console, item: str) -> None:
+    console.print("[bold]Go on with[/bold]")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for command, purpose in NEXT:
+        table.add_row(f"  {command.format(item=item)}", f"[dim]{purpose}[/dim]")
+    console.print(table)

@@ -1,6 +1,7 @@
 """`deploy`, `plan` and `destroy`: the stack as a whole."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from vectorops.infra.plan import Plan
 
 ACTION_STYLES = {"replace": "bold red", "delete": "red", "update": "yellow", "create": "green"}
+
+LONGEST_LIST = 12
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 LoseDatabase = Annotated[
@@ -107,20 +110,30 @@ def refuse_database_loss(found: "Plan", may_lose: list[str]) -> None:
 
 
 def show_plan(console: Console, found: "Plan") -> None:
-    """Print a plan as a table: one row a resource, what is lost first and in red."""
+    """Print a plan as a table: what is lost first and in red."""
     if found.is_empty:
         console.print("[green]No changes.[/green] What is deployed is what the sources say.")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("action", "resource", "because"):
         table.add_column(title, overflow="fold")
-    for change in found.changes:
-        because = ", ".join(change.because)
-        table.add_row(change.action, escape(change.address), because, style=ACTION_STYLES[change.action])
+    for action, address, because in plan_rows(found):
+        table.add_row(action, escape(address), because, style=ACTION_STYLES[action])
     if found.changed_outputs and not found.changes:
         table.add_row("update", "outputs", ", ".join(found.changed_outputs), style=ACTION_STYLES["update"])
     console.print(table)
     console.print(f"Plan: {_counted(found.counts(), 'to {}')}.\n", style="bold")
+
+
+def plan_rows(found: "Plan") -> list[tuple[str, str, str]]:
+    """Return action, resource and reason of each change; many new resources are one row a module."""
+    new = [change for change in found.changes if change.action == "create"]
+    shown = [change for change in found.changes if change.action != "create" or len(new) <= LONGEST_LIST]
+    rows = [(change.action, change.address, ", ".join(change.because)) for change in shown]
+    if len(new) > LONGEST_LIST:
+        modules = Counter(change.address.partition(".aws_")[0] for change in new)
+        rows += [("create", f"{module}: {count} resources", "") for module, count in sorted(modules.items())]
+    return rows
 
 
 def _plan(state: AppState, *, destroy: bool = False) -> "Plan":

@@ -87,9 +87,9 @@ def neighbours(result: "SearchResult") -> list[dict[str, object]]:
     ]
 
 
-def show_result(console: Console, result: "SearchResult", title: str | None = None) -> None:
+def show_result(console: Console, result: "SearchResult") -> None:
     """Print a result as a table, and how it was found."""
-    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("#", "id", f"score ({result.metric.replace('_', ' ')})"):
         table.add_column(name, justify="left" if name == "id" else "right")
     has_vectors = any(found.vector is not None for found in result.neighbours)

@@ -80,6 +80,7 @@ def _show(console: Console, state: AppState, report: Mapping[str, Any], database
     console.print(f"\n{_versions(database)}\n")
     console.print(_tables_table(database.tables))
     if database.loads:
+        console.print("\n[bold]Last loads[/bold]")
         console.print(_loads_table(database.loads))
     if database.schema.pending:
         console.print(f"[yellow]{len(database.schema.pending)} migrations to apply.[/yellow]")
@@ -87,7 +88,7 @@ def _show(console: Console, state: AppState, report: Mapping[str, Any], database
 
 
 def _resources_table(resources: Sequence[Mapping[str, str]]) -> Table:
-    table = _table(None, "resource", "name", "state")
+    table = _table("resource", "name", "state")
     for resource in resources:
         style = "green" if resource["state"] in GOOD_STATES else "yellow"
         table.add_row(resource["kind"], resource["name"], f"[{style}]{resource['state']}[/]")
@@ -110,7 +111,7 @@ def _versions(database: "DatabaseState") -> str:
 
 
 def _tables_table(tables: Sequence["TableState"]) -> Table:
-    table = _table(None, "table", "rows", "dimension", "size", "indexes")
+    table = _table("table", "rows", "dimension", "size", "indexes")
     for found in tables:
         rows = f"{'about ' if found.rows_are_estimated else ''}{found.rows:,}"
         indexes = "; ".join(
@@ -125,7 +126,7 @@ def _tables_table(tables: Sequence["TableState"]) -> Table:
 
 
 def _loads_table(loads: Sequence["Load"]) -> Table:
-    table = _table("\nLast loads", "when", "table", "read", "written", "unchanged", "rejected", "from")
+    table = _table("when", "table", "read", "written", "unchanged", "rejected", "from")
     for load in loads:
         written = load.rows_inserted + load.rows_updated
         counts = (load.rows_read, written, load.rows_unchanged, load.rows_rejected)
@@ -135,8 +136,8 @@ def _loads_table(loads: Sequence["Load"]) -> Table:
     return table
 
 
-def _table(title: str | None, *columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         is_number = name in ("rows", "size", "read", "written", "unchanged", "rejected")
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
