@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -133,4 +134,5 @@ Rejects = StopAtFirst | RejectsFile
 
 def default_path(table: str) -> Path:
     """Return a path in the working folder that no earlier load has used."""
-    return Path(f"{table}-rejects-{datetime.now(UTC):%Y%m%dT%H%M%S_%f}Z.csv")
+    name = re.sub(r"[^\w.-]", "_", table)
+    return Path(f"{name}-rejects-{datetime.now(UTC):%Y%m%dT%H%M%S_%f}Z.csv")

@@ -10,7 +10,8 @@ import psycopg
 from psycopg import sql
 
 from vectorops.database.load_log import Load, last_loads
-from vectorops.embeddings import LoadReport, find_sources, load_embeddings
+from vectorops.embeddings.load import LoadReport, load_embeddings
+from vectorops.embeddings.sources import find_sources
 
 Rows = dict[Any, list[float]]
 GOOD = 'id,embedding\na,"[1,2,3]"\nb,"[4,5,6]"\n'

@@ -8,7 +8,8 @@ import sys
 import time
 
 from vectorops.database.connection import DatabaseAddress, connect
-from vectorops.embeddings import find_sources, load_embeddings
+from vectorops.embeddings.load import load_embeddings
+from vectorops.embeddings.sources import find_sources
 
 
 def main(address: str, path: str, table: str, wait_after: int) -> None:

@@ -10,7 +10,8 @@ import pytest
 import zstandard
 from load_samples import GOOD, Loader, counts, large_csv
 
-from vectorops.embeddings import find_sources, load_embeddings
+from vectorops.embeddings.load import load_embeddings
+from vectorops.embeddings.sources import find_sources
 from vectorops.errors import InputDataError
 
 BEFORE = {"z": [9, 9, 9], "a": [0, 0, 0]}

@@ -12,7 +12,7 @@ import pytest
 from load_samples import Loader, counts
 
 from vectorops.database.connection import DatabaseAddress, connect
-from vectorops.embeddings import LoadReport
+from vectorops.embeddings.load import LoadReport
 
 Connect = Callable[[], psycopg.Connection[Any]]
 

@@ -12,7 +12,8 @@ import pytest
 import zstandard
 from load_samples import GOOD, Loader, counts, embeddings_csv
 
-from vectorops.embeddings import find_sources, load_embeddings
+from vectorops.embeddings.load import load_embeddings
+from vectorops.embeddings.sources import find_sources
 from vectorops.errors import DatabaseError, InputDataError, UsageError
 
 GOOD_ROWS = {"a": [1, 2, 3], "b": [4, 5, 6]}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from load_samples import GOOD, Loader, counts, large_csv
 
-from vectorops.embeddings import find_sources, load_embeddings
+from vectorops.embeddings.load import load_embeddings
+from vectorops.embeddings.sources import find_sources
 from vectorops.errors import AwsError, InputDataError
 
 if TYPE_CHECKING:

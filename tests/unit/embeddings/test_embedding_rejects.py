@@ -60,6 +60,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_two_loads_in_a_row_get_files_of_their_own() -> None:
     assert default_path("item_emb") != default_path("item_emb")
+    assert default_path("../a b").name.startswith(".._a_b-rejects-")
 
 
 def test_stopping_quotes_the_line() -> None:
