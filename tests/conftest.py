@@ -1,17 +1,33 @@
-"""Fixtures of every tier."""
+"""What every tier uses."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).resolve().parents[1]
+END_TO_END = CHECKOUT / "tests" / "e2e"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, with `--dist loadgroup`, what shares a stack (end to end) or a file's fixtures."""
+    for item in items:
+        is_end_to_end = item.path.is_relative_to(END_TO_END)
+        item.add_marker(pytest.mark.xdist_group("e2e" if is_end_to_end else str(item.path)))
 
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Folder with embeddings of real products and customers, which are not part of the project."""
+    """Folder with real input, not part of the project: the classicmodels dump, ratings, embeddings."""
     folder = Path(os.environ.get("VECTOROPS_REAL_DATA", CHECKOUT.parent / "shared" / "data"))
-    if not folder.is_dir():
+    if not (folder / "item_embeddings.csv").is_file():
         pytest.skip(f"no real data in {folder}; VECTOROPS_REAL_DATA may name another folder")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own AWS, PostgreSQL and vectorops settings out of the tests."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "PG", "VECTOROPS_")) and name != "VECTOROPS_REAL_DATA":
+            monkeypatch.delenv(name)

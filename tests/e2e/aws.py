@@ -25,6 +25,6 @@ def deny_action(iam: Any, role: str, action: str) -> None:
             iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=changed)
 
 
-def listed(value: str | list[str]) -> list[str]:
+def listed(value: Any) -> list[Any]:
     """Return a policy element that may be one string as a list."""
-    return [value] if isinstance(value, str) else value
+    return value if isinstance(value, list) else [value]
