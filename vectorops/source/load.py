@@ -82,7 +82,8 @@ def source_counts(connection: SourceConnection) -> SourceReport | None:
 
 
 def _reason(exc: Exception) -> str:
-    return str(exc.args[-1] if exc.args else exc).strip().splitlines()[0]
+    """Return the complaint and, where PostgreSQL adds it, which row it is about."""
+    return " ".join(str(exc.args[-1] if exc.args else exc).strip().splitlines()[:2])
 
 
 def _replace_postgresql(
