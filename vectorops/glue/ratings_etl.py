@@ -477,13 +477,16 @@ def write_snapshot(training: DataFrame, layout: Layout, location: str) -> None:
     """Write the rows as snappy Parquet into the new folder `location`, and read back how many there are.
 
     Raises:
-        EtlError: Another number of rows is in the files.
+        EtlError: The folder cannot be written, or another number of rows is in its files.
     """
     writer = spread(training, layout).write.mode("errorifexists").option("compression", "snappy")
     if layout.partition_by:
         writer = writer.partitionBy(*layout.partition_by)
-    writer.parquet(location)
-    written = training.sparkSession.read.parquet(location).count()
+    try:
+        writer.parquet(location)
+        written = training.sparkSession.read.parquet(location).count()
+    except (Py4JJavaError, PySparkException) as exc:
+        raise EtlError(f"cannot write {location}: {_reason(exc)}") from exc
     if written != layout.rows:
         raise EtlError(
             f"{written:,} rows are in {location}, but {layout.rows:,} should be; the table stays as it is"

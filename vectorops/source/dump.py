@@ -79,6 +79,8 @@ def _read_text(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as exc:
         raise InputDataError(f"cannot read {path}", why=exc.strerror or str(exc)) from exc
+    if b"\0" in raw:
+        raise InputDataError(f"{path} is no text", hint="give the dump itself, not compressed")
     for encoding in _ENCODINGS:
         try:
             return raw.decode(encoding)

@@ -17,6 +17,7 @@ _TOKEN = re.compile(
     |(?P<broken>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_MAKE_ROWS = ("INSERT", "REPLACE")
 _ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
 
 
@@ -36,7 +37,7 @@ def statements(text: str) -> Iterator[list[Token]]:
     """Yield the statements in `text`.
 
     Raises:
-        InputDataError: The text breaks off in a literal or in a statement.
+        InputDataError: The text breaks off in a literal or in an INSERT statement.
     """
     statement: list[Token] = []
     for found in _TOKEN.finditer(text):
@@ -51,7 +52,7 @@ def statements(text: str) -> Iterator[list[Token]]:
             statement = []
         else:
             statement.append(Token(kind, _value(kind, found[0])))
-    if statement:
+    if statement and statement[0].value.upper() in _MAKE_ROWS:
         words = " ".join(token.value for token in statement[:3])
         raise InputDataError(f"the dump breaks off in its last statement ({words} …)", hint=_HINT)
 
