@@ -65,3 +65,4 @@ case "$LEVEL" in
 esac
 is_set_up || install_packages
 scripts/terraform.sh
+[ "$LEVEL" = base ] || scripts/jdbc.sh

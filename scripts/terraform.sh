@@ -35,30 +35,8 @@ if [ -z "$expected" ]; then
     exit 1
 fi
 
-echo "Fetching Terraform $VERSION for $platform…" >&2
-.venv/bin/python - "$VERSION" "$platform" "$expected" <<'PYTHON'
-import hashlib
-import io
-import pathlib
-import sys
-import urllib.request
-import zipfile
-
-version, platform, expected = sys.argv[1:]
-url = f"https://releases.hashicorp.com/terraform/{version}/terraform_{version}_{platform}.zip"
-hint = "hint: install Terraform 1.11 or newer yourself and put it on PATH"
-try:
-    with urllib.request.urlopen(url, timeout=300) as answer:
-        archive = answer.read()
-except OSError as exc:
-    sys.exit(f"error: cannot fetch {url}: {exc}\n{hint}")
-found = hashlib.sha256(archive).hexdigest()
-if found != expected:
-    sys.exit(f"error: {url} has checksum {found}, expected {expected}; nothing was installed\n{hint}")
-tools = pathlib.Path(".tools")
-tools.mkdir(exist_ok=True)
-partial = tools / "terraform.partial"
-partial.write_bytes(zipfile.ZipFile(io.BytesIO(archive)).read("terraform"))
-partial.chmod(0o755)
-partial.rename(tools / "terraform")
-PYTHON
+url=https://releases.hashicorp.com/terraform/$VERSION/terraform_${VERSION}_$platform.zip
+if ! .venv/bin/python scripts/fetch.py "$url" "$expected" .tools/terraform terraform; then
+    echo "hint: install Terraform 1.11 or newer yourself, and put it on PATH" >&2
+    exit 1
+fi
