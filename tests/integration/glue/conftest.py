@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from etl import CATALOG_COLUMNS, Etl
@@ -15,7 +16,7 @@ from psycopg import sql
 from vectorops.aws import Aws, Credentials
 from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.errors import LocalTargetError
-from vectorops.local.awsglue_shim.command import find_jars, find_java
+from vectorops.local.awsglue_shim.command import SHIM_DIR, find_jars, find_java
 from vectorops.local.ports import LOOPBACK, find_free_port
 
 ACCESS_KEY = Credentials("test", "test")
@@ -93,3 +94,13 @@ def _wait_until_served(aws: Aws, process: "subprocess.Popen[bytes]", log: Path) 
             time.sleep(0.1)
         else:
             return
+
+
+@pytest.fixture(scope="session")
+def ratings_etl() -> ModuleType:
+    """The job's script as a module, for what can be tested without Spark."""
+    pytest.importorskip("pyspark", reason="Spark is not installed: make setup")
+    sys.path.insert(0, str(SHIM_DIR))
+    from vectorops.glue import ratings_etl
+
+    return ratings_etl
