@@ -1,13 +1,14 @@
 """What is wrong in the emulator library as it is installed. A test that fails here means: delete our mend."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 pytest.importorskip("ministack", reason="the local target is not installed: make setup")
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.iam_evaluator import EvalContext
 from ministack.services import ec2, glue, rds
 
@@ -106,3 +107,25 @@ def test_glue_forgets_the_tags_of_a_new_connection_and_crawler() -> None:
 def test_glue_starts_a_crawl_that_finds_nothing() -> None:
     glue._create_crawler({"Name": "idle"})
     assert glue._start_crawler({"Name": "idle"})[0] == 200
+
+
+def test_glue_reports_a_run_as_succeeded_that_nobody_has_run_and_allows_any_number() -> None:
+    glue._create_job({"Name": "idle", "Command": {"Name": "glueetl", "ScriptLocation": "s3://none/none.py"}})
+    first, second = (json.loads(glue._start_job_run({"JobName": "idle"})[2])["JobRunId"] for _ in range(2))
+    while any(run["JobRunState"] in ("STARTING", "RUNNING") for run in glue._job_runs["idle"]):
+        time.sleep(0.01)
+    runs = json.loads(glue._get_job_runs({"JobName": "idle", "MaxResults": 1})[2])["JobRuns"]
+    assert [(run["Id"], run["JobRunState"]) for run in runs] == [(first, "SUCCEEDED"), (second, "SUCCEEDED")]
+
+
+def test_glue_knows_no_list_of_jobs_and_no_runs_of_a_job_that_is_not_there() -> None:
+    headers = {"x-amz-target": "AWSGlue.ListJobs"}
+    assert glue._handle_request_sync("POST", "/", headers, b"{}", {})[0] == 400
+    assert glue._get_job_runs({"JobName": "nobody"})[0] == 200
+
+
+def test_iam_takes_a_glue_connection_for_a_table() -> None:
+    headers = {"x-amz-target": "AWSGlue.GetConnection"}
+    body = b'{"Name": "source"}'
+    arn = iam_actions.extract_resource_arn("glue", "POST", "/", headers, body, {}, "us-east-1", "0")
+    assert arn == "arn:aws:glue:us-east-1:0:table/source"
