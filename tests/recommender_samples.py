@@ -16,23 +16,23 @@ from vectorops.recommender.training import TrainingResult, train
 
 CITIES = (("Nantes", "France"), ("Lyon", "France"), ("Madrid", "Spain"), ("São Paulo", "Brazil"))
 CUSTOMERS, PRODUCTS = 40, 30
-MODEL_VERSION = "sample-1"
 
 
 @cache
-def trained() -> TrainingResult:
-    return train(pa.Table.from_pylist(_ratings()), dimension=8, model_version=MODEL_VERSION)
+def trained(seed: int = 0) -> TrainingResult:
+    """Model version "sample-<seed>"; each seed has its own ratings of the same products."""
+    return train(pa.Table.from_pylist(_ratings(seed)), dimension=32, model_version=f"sample-{seed}")
 
 
 @cache
-def user_model() -> UserModel:
-    return UserModel(trained().files.user_tower)
+def user_model(seed: int = 0) -> UserModel:
+    return UserModel(trained(seed).files.user_tower)
 
 
 @cache
-def item_vectors() -> tuple[list[str], NDArray[np.float32]]:
+def item_vectors(seed: int = 0) -> tuple[list[str], NDArray[np.float32]]:
     """Ids and vectors, as the published CSV holds them."""
-    lines = trained().files.item_embeddings.decode().splitlines()[1:]
+    lines = trained(seed).files.item_embeddings.decode().splitlines()[1:]
     pairs = [line.split(",", 1) for line in lines]
     return [id_ for id_, _ in pairs], np.array([json.loads(text.strip('"')) for _, text in pairs], np.float32)
 
@@ -80,8 +80,8 @@ def _record(number: int, payload: object) -> dict[str, Any]:
     }
 
 
-def _ratings() -> list[dict[str, Any]]:
-    rng = np.random.default_rng(0)
+def _ratings(seed: int) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(seed)
     return [
         _rating(number, int(code), int(rng.integers(1, 6)))
         for number in range(CUSTOMERS)

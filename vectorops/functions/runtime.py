@@ -1,5 +1,7 @@
 """What the functions are made of, from their configuration."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import vectorops
@@ -14,9 +16,19 @@ from vectorops.functions.store import Store
 PACKAGE_DIR = Path(vectorops.__file__).parents[1]
 
 
-def open_store(configuration: Configuration, *, is_patient: bool) -> Store:
-    """Return a store that is still empty and not connected; see `Session` for `is_patient`."""
-    aws = Aws(configuration.aws_region, endpoint_url=configuration.aws_endpoint_url)
+def aws_of(configuration: Configuration) -> Aws:
+    """Return AWS with the credentials of the function's role, which Lambda puts into the environment."""
+    return Aws(configuration.aws_region, endpoint_url=configuration.aws_endpoint_url)
+
+
+def open_store(
+    configuration: Configuration,
+    aws: Aws,
+    *,
+    is_patient: bool,
+    clock: Callable[[], float] = time.monotonic,
+) -> Store:
+    """Return a store that is still empty and not connected; see `Session` and `Store` for the arguments."""
     secretsmanager, s3_client = aws.client("secretsmanager"), aws.client("s3")
 
     def address() -> DatabaseAddress:
@@ -30,4 +42,4 @@ def open_store(configuration: Configuration, *, is_patient: bool) -> Store:
             ca_folder=PACKAGE_DIR,
         )
 
-    return Store(configuration, Session(address, is_patient=is_patient), s3_client)
+    return Store(configuration, Session(address, is_patient=is_patient), s3_client, clock=clock)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import psycopg
 from psycopg import errors, sql
@@ -71,8 +71,8 @@ class Session:
                     return work(connection)
             except (psycopg.Error, DatabaseError) as exc:
                 self.close()
-                if not _is_lost(exc) or not self._may_try_again(attempt):
-                    raise _as_database_error(exc) from exc
+                if not (_is_lost(exc) and self._may_try_again(attempt)):
+                    _raise_database_error(exc)
             attempt += 1
             if attempt > 1:
                 time.sleep(_PAUSE_S)
@@ -103,9 +103,12 @@ def _in_one_round_trip(
     connection: Connection, statements: Sequence[Statement], timeout_s: float
 ) -> list[Rows]:
     timeout = sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(max(1, int(timeout_s * 1000))))
-    with connection.pipeline(), connection.transaction():
+    # psycopg's transaction() waits at both of its ends. After an error the connection is closed anyway.
+    with connection.pipeline():
+        connection.execute("BEGIN")
         connection.execute(timeout)
         cursors = [connection.execute(query, parameters, binary=True) for query, parameters in statements]
+        connection.execute("COMMIT")
     return [cursor.fetchall() for cursor in cursors]
 
 
@@ -132,12 +135,12 @@ def _shut_down(twin: socket.socket) -> None:
 
 def _is_lost(error: Exception) -> bool:
     """Whether `error` says that there is no connection, rather than that a statement was refused."""
-    if isinstance(error, errors.QueryCanceled):
-        return False
-    return isinstance(error, DatabaseError | psycopg.OperationalError | psycopg.InterfaceError)
+    cause = error.__cause__ if isinstance(error, DatabaseError) else error
+    is_timeout = isinstance(cause, errors.QueryCanceled)
+    return isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError) and not is_timeout
 
 
-def _as_database_error(error: psycopg.Error | DatabaseError) -> DatabaseError:
+def _raise_database_error(error: psycopg.Error | DatabaseError) -> NoReturn:
     if isinstance(error, DatabaseError):
-        return error
-    return DatabaseError("the database did not answer", why=first_line(error))
+        raise error
+    raise DatabaseError("the database gave no answer", why=first_line(error)) from error

@@ -1,6 +1,5 @@
 """What a warm function keeps between invocations: the model and the catalogue, as fresh as the database."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,7 +71,7 @@ class Store:
         session: Session,
         s3_client: "S3Client",
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float],
     ) -> None:
         self._configuration = configuration
         self._session = session

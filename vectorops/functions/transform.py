@@ -16,7 +16,7 @@ from vectorops.functions.firehose import (
     read_event,
     respond,
 )
-from vectorops.functions.runtime import open_store
+from vectorops.functions.runtime import aws_of, open_store
 from vectorops.functions.store import Recommender
 from vectorops.functions.telemetry import LOGGER, METRICS, count, log_failed_records
 from vectorops.recommender.recommend import Recommendation, recommend
@@ -83,7 +83,8 @@ def _report(records: int, failed: Mapping[Reason, list[str]]) -> None:
 @cache
 def _transform() -> Transform:
     configuration = Configuration.from_environ()
-    return Transform(configuration, open_store(configuration, is_patient=True).recommender)
+    store = open_store(configuration, aws_of(configuration), is_patient=True)
+    return Transform(configuration, store.recommender)
 
 
 @LOGGER.inject_lambda_context

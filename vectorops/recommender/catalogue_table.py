@@ -31,18 +31,18 @@ _DEFAULT_EF_SEARCH = 40  # pgvector README
 # A user's vector is row n > 0, an item row n < 0. An item without neighbours has one row without an id.
 _SEARCH = """
 SELECT wanted.n::int, found.id, found.score
-FROM unnest(%s::vector[], %s::int[]) WITH ORDINALITY AS wanted (vector, size, n)
+FROM unnest(%b::vector[], %b::int[]) WITH ORDINALITY AS wanted (vector, size, n)
 CROSS JOIN LATERAL (
     SELECT e.{id}::text AS id, 1 - (e.{vector} <=> wanted.vector::{type}) AS score
     FROM {table} e ORDER BY {by_vector} LIMIT wanted.size
 ) AS found
 UNION ALL
 SELECT -wanted.n::int, found.id, found.score
-FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (id, n)
+FROM unnest(%b::text[]) WITH ORDINALITY AS wanted (id, n)
 JOIN {table} i ON i.{id} = wanted.id AND vector_norm(i.{vector}::vector) > 0
 LEFT JOIN LATERAL (
     SELECT e.{id}::text AS id, 1 - (e.{vector} <=> i.{vector}) AS score
-    FROM {table} e WHERE e.{id} <> i.{id} ORDER BY {by_item} LIMIT %s
+    FROM {table} e WHERE e.{id} <> i.{id} ORDER BY {by_item} LIMIT %b
 ) AS found ON true
 """
 

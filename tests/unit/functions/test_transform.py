@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from recommender_samples import (
-    MODEL_VERSION,
     activity,
     customer,
     decoded,
@@ -71,7 +70,7 @@ class FilledStore:
 
     def recommender(self, deadline: Deadline) -> Recommender:
         self.asked += 1
-        return Recommender(self.model, self.catalogue, MODEL_VERSION)
+        return Recommender(self.model, self.catalogue, "sample-0")
 
 
 @pytest.fixture(scope="module")
