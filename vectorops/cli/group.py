@@ -6,8 +6,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
-from vectorops.errors import VectorOpsError
+from vectorops.errors import AwsError, DatabaseError, VectorOpsError
 
 INTERRUPTED = 130
 GLOBAL_FLAGS = ("--json", "--debug", "--verbose", "-v", "-vv")
@@ -25,14 +26,30 @@ class RootGroup(TyperGroup):
         """Run the command; turn its failure into a message and an exit code."""
         try:
             return super().invoke(ctx)
-        except VectorOpsError as exc:
-            if ctx.params.get("debug"):
-                raise
-            show_error(exc)
-            raise typer.Exit(exc.exit_code) from exc
+        except (typer.Exit, typer.Abort, TyperException):
+            raise
         except KeyboardInterrupt as exc:
             show_error(VectorOpsError("interrupted"))
             raise typer.Exit(INTERRUPTED) from exc
+        except Exception as exc:
+            if ctx.params.get("debug"):
+                raise
+            error = presentable(exc)
+            show_error(error)
+            raise typer.Exit(error.exit_code) from exc
+
+
+def presentable(exc: Exception) -> VectorOpsError:
+    """Return an error as what, why and what next, also one that nobody foresaw."""
+    if isinstance(exc, VectorOpsError):
+        return exc
+    origin = type(exc).__module__.partition(".")[0]
+    if origin in ("botocore", "boto3"):
+        return AwsError("an AWS API call failed", why=str(exc), hint="run 'vectorops doctor'")
+    if origin == "psycopg":
+        return DatabaseError("PostgreSQL refused", why=str(exc).strip(), hint="run 'vectorops doctor'")
+    hint = "run it again with --debug, and report the traceback"
+    return VectorOpsError(f"unexpected {type(exc).__name__}", why=str(exc), hint=hint)
 
 
 def globals_first(args: list[str]) -> list[str]:
