@@ -9,6 +9,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 END_TO_END = CHECKOUT / "tests" / "e2e"
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together, with `--dist loadgroup`, what shares a stack (end to end) or a file's fixtures."""
     for item in items:
