@@ -166,6 +166,7 @@ def test_a_script_that_does_not_end_well_is_a_failed_run_with_its_error(
     assert run.state == "FAILED"
     assert run.error.startswith(error)
     assert "Traceback" not in run.error
+    assert "launch.py" not in "".join(log_lines(aws, run))
 
 
 def test_a_script_has_the_permissions_of_its_role_and_no_more(aws: Aws) -> None:

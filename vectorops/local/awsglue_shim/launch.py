@@ -5,8 +5,10 @@ import re
 import runpy
 import secrets
 import sys
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
+from types import TracebackType
 
 import boto3
 from botocore.config import Config
@@ -33,7 +35,17 @@ def main() -> None:
             if not isinstance(exc, SystemExit) or exc.code:
                 message = f"{type(exc).__name__}: {exc}".strip()
                 (work_dir / ERROR_FILE).write_text(message, encoding="utf-8")
-            raise
+            if isinstance(exc, SystemExit):
+                raise
+            traceback.print_exception(exc.with_traceback(_from_script(exc.__traceback__, script)))
+            sys.exit(1)
+
+
+def _from_script(frames: TracebackType | None, script: str) -> TracebackType | None:
+    """Return the part of a traceback that begins in the script: what led there is of no use to its author."""
+    while frames and frames.tb_frame.f_code.co_filename != script:
+        frames = frames.tb_next
+    return frames
 
 
 def _buckets(arguments: Iterable[str]) -> set[str]:
