@@ -25,7 +25,7 @@ demo: ## From nothing to search results on this machine: no AWS account, no Dock
 	@.venv/bin/vectorops --env local demo
 
 test: setup-dev lint ## Check the sources and pass every test.
-	.venv/bin/pytest -n 3 --dist loadgroup
+	scripts/test.sh
 
 test-unit: setup-dev ## Pass the tests that need neither network nor database.
 	.venv/bin/pytest tests/unit

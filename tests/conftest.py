@@ -6,15 +6,6 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-END_TO_END = CHECKOUT / "tests" / "e2e"
-
-
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, with `--dist loadgroup`, what shares a stack (end to end) or a file's fixtures."""
-    for item in items:
-        is_end_to_end = item.path.is_relative_to(END_TO_END)
-        item.add_marker(pytest.mark.xdist_group("e2e" if is_end_to_end else str(item.path)))
 
 
 @pytest.fixture(scope="session")
