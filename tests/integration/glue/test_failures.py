@@ -10,8 +10,6 @@ from etl import Etl, Run
 
 from vectorops.source import generate_sample, init_source
 
-pytestmark = pytest.mark.timeout(300)
-
 BAD_ROWS = """
 ALTER TABLE ratings DROP CONSTRAINT ratings_pkey;
 ALTER TABLE ratings ALTER "customerNumber" DROP NOT NULL, ALTER "productRating" DROP NOT NULL;

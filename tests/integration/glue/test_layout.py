@@ -1,11 +1,8 @@
 """How many files there are, and how large."""
 
-import pytest
 from etl import Etl
 
 from vectorops.source import generate_sample, init_source
-
-pytestmark = pytest.mark.timeout(300)
 
 PAIRS = """
 SELECT DISTINCT rtrim(country), "productScale"

@@ -3,13 +3,10 @@
 import json
 from pathlib import Path
 
-import pytest
 from etl import Etl
 from mariadb_server import running_mariadb
 
 from vectorops.source import connect_source, generate_sample, init_source
-
-pytestmark = pytest.mark.timeout(300)
 
 
 def test_the_job_reads_mysql_and_its_stand_in_by_the_same_code(etl: Etl, tmp_path: Path) -> None:

@@ -8,8 +8,6 @@ from etl import COLUMN_TYPES, Etl
 
 from vectorops.source import init_source, read_dump, read_ratings
 
-pytestmark = pytest.mark.timeout(300)
-
 # The contract's join. Text without trailing blanks, as MySQL compares it.
 JOIN = """
 SELECT c."customerNumber", rtrim(city), rtrim(state), rtrim("postalCode"), rtrim(country), "creditLimit",

@@ -33,8 +33,6 @@ from vectorops.local import down, status, up
 from vectorops.local.glue_processes import processes_in
 from vectorops.settings import Environment
 
-pytestmark = pytest.mark.timeout(180)
-
 MakeEnvironment = Callable[[str], Environment]
 
 WAIT = "import time\nprint('begun')\ntime.sleep(600)\n"
@@ -284,8 +282,10 @@ def test_what_cannot_be_run_here_is_refused(aws: Aws, role: str) -> None:
     with pytest.raises(UsageError) as caught:
         start_run(glue, "shel", {})
     assert "shell" in caught.value.why
-    run = run_to_end(aws, "shell", **{"--extra-jars": "s3://scripts/more.jar"})
-    assert (run.state, run.error) == ("FAILED", "the local target does not support job argument --extra-jars")
+    asked = {"--extra-jars": "s3://scripts/more.jar", "--job-bookmark-option": "job-bookmark-enable"}
+    run = run_to_end(aws, "shell", **asked)
+    assert run.state == "FAILED"
+    assert run.error.endswith("does not support job argument --extra-jars, --job-bookmark-option")
     command = {"Name": "pythonshell", "ScriptLocation": f"s3://{BUCKET}/shell.py"}
     glue.update_job(JobName="shell", JobUpdate={"Role": role, "Command": command})
     with pytest.raises(ClientError, match="runs glueetl jobs, not pythonshell jobs"):

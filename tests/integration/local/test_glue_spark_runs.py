@@ -25,8 +25,6 @@ from vectorops.local.glue_processes import processes_in
 from vectorops.settings import Environment
 from vectorops.source import SourceAddress, connect_source, generate_sample, init_source
 
-pytestmark = pytest.mark.timeout(300)
-
 SCRIPT = Path(__file__).parents[3] / "vectorops" / "glue" / "ratings_etl.py"
 JOB = "ratings-etl"
 LAKE = "lake"
