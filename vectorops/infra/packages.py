@@ -4,7 +4,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from vectorops.database.authorities import BUNDLE_NAME, rds_ca_bundle
+from vectorops.infra.function_package import LAMBDA, Platform, build_function
 from vectorops.settings import Environment, Project
+
+# One package serves both handlers: they share all but a few kilobytes.
+RECOMMENDER = "functions/recommender.zip"
+HANDLERS = ("vectorops.functions.transform", "vectorops.functions.inference")
 
 
 @dataclass(frozen=True)
@@ -19,18 +25,42 @@ class Package:
 def build_packages(project: Project, environment: Environment) -> list[Package]:
     """Build everything the stack uploads into the environment's build folder and return what is there.
 
-    Glue takes a job as one script, so a script is its own package.
+    Raises:
+        VectorOpsError: A function cannot be built.
+        AwsError: The certificate authorities of RDS cannot be fetched; functions on AWS carry them.
     """
-    folder = environment.state_dir / "build" / "glue"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    scripts = sorted(
-        path for path in (project.root / "vectorops" / "glue").glob("*.py") if path.name != "__init__.py"
-    )
-    return [_copy(script, folder) for script in scripts]
+    folder = environment.state_dir / "build"
+    return [*_glue_scripts(project, folder), _functions(project, environment, folder)]
+
+
+def _glue_scripts(project: Project, folder: Path) -> list[Package]:
+    """Glue takes a job as one script, so a script is its own package."""
+    shutil.rmtree(folder / "glue", ignore_errors=True)
+    (folder / "glue").mkdir(parents=True)
+    scripts = sorted((project.root / "vectorops" / "glue").glob("*.py"))
+    return [_copy(script, folder) for script in scripts if script.name != "__init__.py"]
 
 
 def _copy(script: Path, folder: Path) -> Package:
-    target = folder / script.name
-    shutil.copyfile(script, target)
-    return Package(f"glue/{script.name}", target, target.stat().st_size)
+    name = f"glue/{script.name}"
+    shutil.copyfile(script, folder / name)
+    return _package(folder, name)
+
+
+def _functions(project: Project, environment: Environment, folder: Path) -> Package:
+    # A function in a private subnet cannot fetch the authorities itself.
+    authorities = {} if environment.is_local else {BUNDLE_NAME: rds_ca_bundle(project.root / ".tools")}
+    build_function(
+        folder / RECOMMENDER,
+        source_root=project.root,
+        entry_modules=HANDLERS,
+        requirements=project.root / "requirements" / "functions.txt",
+        platform=Platform.of_this_interpreter() if environment.is_local else LAMBDA,
+        cache_dir=environment.state_dir / "build-cache",
+        extra_files=authorities,
+    )
+    return _package(folder, RECOMMENDER)
+
+
+def _package(folder: Path, name: str) -> Package:
+    return Package(name, folder / name, (folder / name).stat().st_size)

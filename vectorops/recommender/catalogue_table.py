@@ -10,7 +10,6 @@ import psycopg
 from psycopg import sql
 
 from vectorops.database.indexes import vector_indexes
-from vectorops.database.search import MAX_EF_SEARCH
 from vectorops.database.tables import VectorTable
 from vectorops.errors import DatabaseError
 from vectorops.recommender.catalogue import SCORE_DECIMALS, Found, Neighbour, Search, unit_vectors
@@ -26,7 +25,7 @@ SELECT set_config('hnsw.ef_search', %s::text, true),
         THEN set_config('hnsw.iterative_scan', 'strict_order', true) END
 FROM pg_extension WHERE extname = 'vector'
 """)
-_DEFAULT_EF_SEARCH = 40  # pgvector README
+_DEFAULT_EF_SEARCH, _MAX_EF_SEARCH = 40, 1_000  # pgvector README
 
 # A user's vector is row n > 0, an item row n < 0. An item without neighbours has one row without an id.
 _SEARCH = """
@@ -69,7 +68,7 @@ class TableCatalogue:
         items = [id_ for id_ in wanted.items if _is_text(id_)]
         if not probes.vectors and not items:
             return Found([[] for _ in wanted.vectors], {})
-        ef_search = min(MAX_EF_SEARCH, max(_DEFAULT_EF_SEARCH, wanted.k + 1, *probes.sizes))
+        ef_search = min(_MAX_EF_SEARCH, max(_DEFAULT_EF_SEARCH, wanted.k + 1, *probes.sizes))
         parameters = (probes.vectors, probes.sizes, items, wanted.k)
         _, rows = self.query([(_SETTINGS, (ef_search,)), (self.statement, parameters)])
         return _found(rows, wanted, probes, items)
