@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from vector_samples import FilledTable, clustered_vectors
 
+from tests.integration.database.vector_samples import FilledTable, clustered_vectors
 from vectorops.database.inspection import database_state, table_state
 from vectorops.database.load_log import Load, record_load
 from vectorops.database.migrations import apply_migrations

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tls import Authority, https_server, make_authority, tls_in_front_of_postgres
 
+from tests.integration.database.tls import Authority, https_server, make_authority, tls_in_front_of_postgres
 from vectorops.database.authorities import BUNDLE_NAME, rds_ca_bundle
 from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.errors import AwsError, DatabaseError

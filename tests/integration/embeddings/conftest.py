@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from load_samples import Loader
 
+from tests.integration.embeddings.load_samples import Loader
 from vectorops.aws import Aws
 from vectorops.database.connection import register_vector_types
 from vectorops.database.migrations import apply_migrations

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import zstandard
-from load_samples import GOOD, Loader, counts, large_csv
 
+from tests.integration.embeddings.load_samples import GOOD, Loader, counts, large_csv
 from vectorops.embeddings.load import load_embeddings
 from vectorops.embeddings.sources import find_sources
 from vectorops.errors import InputDataError

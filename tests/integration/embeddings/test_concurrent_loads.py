@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from load_samples import Loader, counts
 
+from tests.integration.embeddings.load_samples import Loader, counts
 from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.embeddings.load import LoadReport
 

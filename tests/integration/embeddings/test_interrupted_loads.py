@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from load_samples import Loader, counts, large_csv
 
+from tests.integration.embeddings.load_samples import Loader, counts, large_csv
 from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.errors import DatabaseError
 

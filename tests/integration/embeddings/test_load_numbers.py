@@ -5,7 +5,8 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
-from load_samples import Loader, counts
+
+from tests.integration.embeddings.load_samples import Loader, counts
 
 EDGES = [
     *["0", "-0", "0.0", "-0.0", "1", "-1", "0.1", "1e-5", ".5", "5.", "1E+05", "9007199254740993"],

@@ -10,8 +10,8 @@ import numpy as np
 import psycopg
 import pytest
 import zstandard
-from load_samples import GOOD, Loader, counts, embeddings_csv
 
+from tests.integration.embeddings.load_samples import GOOD, Loader, counts, embeddings_csv
 from vectorops.embeddings.load import load_embeddings
 from vectorops.embeddings.sources import find_sources
 from vectorops.errors import DatabaseError, InputDataError, UsageError

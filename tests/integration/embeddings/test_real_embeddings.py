@@ -4,7 +4,8 @@ import csv
 from pathlib import Path
 
 import pytest
-from load_samples import Loader, counts
+
+from tests.integration.embeddings.load_samples import Loader, counts
 
 FILES = [
     ("item_embeddings.csv", "item_emb", 109),

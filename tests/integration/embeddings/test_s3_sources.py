@@ -5,8 +5,8 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from load_samples import GOOD, Loader, counts, large_csv
 
+from tests.integration.embeddings.load_samples import GOOD, Loader, counts, large_csv
 from vectorops.embeddings.load import load_embeddings
 from vectorops.embeddings.sources import find_sources
 from vectorops.errors import AwsError, InputDataError

@@ -8,10 +8,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from deployment import SQL_DIR, Deployment, load_items
-from recommender_samples import trained
-from relay import Relay
 
+from tests.integration.functions.deployment import SQL_DIR, Deployment, load_items
+from tests.integration.functions.relay import Relay
+from tests.recommender_samples import trained
 from vectorops.aws import Aws
 from vectorops.database.connection import DatabaseAddress, register_vector_types
 from vectorops.database.migrations import apply_migrations

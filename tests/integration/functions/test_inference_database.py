@@ -5,10 +5,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from deployment import Deployment, Invocation
-from recommender_samples import product_code
-from relay import Relay
 
+from tests.integration.functions.deployment import Deployment, Invocation
+from tests.integration.functions.relay import Relay
+from tests.recommender_samples import product_code
 from vectorops.functions.http_api import Answer
 from vectorops.functions.inference import Inference
 from vectorops.functions.runtime import open_store

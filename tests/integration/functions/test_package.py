@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployment import Deployment, Invocation
-from recommender_samples import activity, firehose_event, product_code
 
+from tests.integration.functions.deployment import Deployment, Invocation
+from tests.recommender_samples import activity, firehose_event, product_code
 from vectorops.database.authorities import BUNDLE_NAME
 from vectorops.functions.runtime import open_store
 from vectorops.functions.transform import Transform

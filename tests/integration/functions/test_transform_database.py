@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
-from deployment import Deployment, Invocation, load_items
 from psycopg import sql
-from recommender_samples import (
+
+from tests.integration.functions.deployment import Deployment, Invocation, load_items
+from tests.integration.functions.relay import Relay
+from tests.recommender_samples import (
     activity,
     customer,
     decoded,
@@ -17,8 +19,6 @@ from recommender_samples import (
     trained,
     user_model,
 )
-from relay import Relay
-
 from vectorops.errors import DatabaseError, InputDataError
 from vectorops.functions.firehose import Response
 from vectorops.functions.runtime import open_store

@@ -7,11 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from deployment import SQL_DIR, Deployment, Invocation, load_items
 from psycopg import sql
-from recommender_samples import activity, firehose_event, trained
-from relay import Relay
 
+from tests.integration.functions.deployment import SQL_DIR, Deployment, Invocation, load_items
+from tests.integration.functions.relay import Relay
+from tests.recommender_samples import activity, firehose_event, trained
 from vectorops.aws import Aws
 from vectorops.database.connection import DatabaseAddress, connect, register_vector_types
 from vectorops.database.migrations import apply_migrations

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from etl import CATALOG_COLUMNS, Etl
 from psycopg import sql
 
+from tests.integration.glue.etl import CATALOG_COLUMNS, Etl
 from vectorops.aws import Aws, Credentials
 from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.errors import LocalTargetError

@@ -6,8 +6,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from etl import CATALOG_COLUMNS
 
+from tests.integration.glue.etl import CATALOG_COLUMNS
 from vectorops.aws import Aws
 
 

@@ -6,8 +6,8 @@ import time
 
 import psutil
 import pytest
-from etl import Etl, Run
 
+from tests.integration.glue.etl import Etl, Run
 from vectorops.source import generate_sample, init_source
 
 BAD_ROWS = """

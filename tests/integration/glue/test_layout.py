@@ -1,7 +1,6 @@
 """How many files there are, and how large."""
 
-from etl import Etl
-
+from tests.integration.glue.etl import Etl
 from vectorops.source import generate_sample, init_source
 
 PAIRS = """

@@ -3,9 +3,8 @@
 import json
 from pathlib import Path
 
-from etl import Etl
-from mariadb_server import running_mariadb
-
+from tests.integration.glue.etl import Etl
+from tests.mariadb_server import running_mariadb
 from vectorops.source import connect_source, generate_sample, init_source
 
 

@@ -4,8 +4,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from etl import COLUMN_TYPES, Etl
 
+from tests.integration.glue.etl import COLUMN_TYPES, Etl
 from vectorops.source import init_source, read_dump, read_ratings
 
 # The contract's join. Text without trailing blanks, as MySQL compares it.

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from local_targets import environment_in, operator_of
 
+from tests.integration.local.local_targets import environment_in, operator_of
 from vectorops.aws import Aws
 from vectorops.local import down, up
 from vectorops.settings import Environment

@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 import pytest
 from botocore.exceptions import ClientError
-from glue_jobs import (
+
+from tests.integration.local.glue_jobs import (
     BUCKET,
     READ_SCRIPT,
     WRITE_LOGS,
@@ -24,8 +25,7 @@ from glue_jobs import (
     wait_for_end,
     wait_until,
 )
-from local_targets import environment_in, operator_of
-
+from tests.integration.local.local_targets import environment_in, operator_of
 from vectorops.aws import Aws
 from vectorops.errors import UsageError
 from vectorops.jobs import JobRun, follow_run, get_run, list_runs, start_run, stop_run

@@ -11,11 +11,19 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from glue_jobs import READ_SCRIPT, WRITE_LOGS, allow, create_job, create_role, log_lines, wait_for_end
-from local_databases import address_of, create_instance
-from local_targets import environment_in
 from test_glue_runs import runs_folder, with_bucket
 
+from tests.integration.local.glue_jobs import (
+    READ_SCRIPT,
+    WRITE_LOGS,
+    allow,
+    create_job,
+    create_role,
+    log_lines,
+    wait_for_end,
+)
+from tests.integration.local.local_databases import address_of, create_instance
+from tests.integration.local.local_targets import environment_in
 from vectorops.aws import Aws
 from vectorops.errors import LocalTargetError
 from vectorops.jobs import JobRun, start_run

@@ -7,8 +7,14 @@ from typing import Any
 
 import psutil
 import pytest
-from local_databases import address_of, create_instance, delete_instance, describe, wait_for
 
+from tests.integration.local.local_databases import (
+    address_of,
+    create_instance,
+    delete_instance,
+    describe,
+    wait_for,
+)
 from vectorops.aws import Aws
 from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.errors import LocalTargetError

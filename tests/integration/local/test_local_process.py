@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from local_databases import address_of, create_instance, describe
-from local_targets import operator_of
 
+from tests.integration.local.local_databases import address_of, create_instance, describe
+from tests.integration.local.local_targets import operator_of
 from vectorops.database.connection import connect
 from vectorops.errors import LocalTargetError
 from vectorops.local import LocalStatus, down, endpoint, reset, status, up

@@ -8,8 +8,15 @@ from typing import Any
 import psycopg
 import pytest
 from botocore.exceptions import ClientError
-from local_databases import MANAGED, address_of, create_instance, delete_instance, describe, wait_for
 
+from tests.integration.local.local_databases import (
+    MANAGED,
+    address_of,
+    create_instance,
+    delete_instance,
+    describe,
+    wait_for,
+)
 from vectorops.aws import Aws
 from vectorops.database.connection import connect
 from vectorops.errors import DatabaseError

@@ -3,8 +3,8 @@
 import secrets
 
 import pytest
-from data_lake import Lake
 
+from tests.integration.recommender.data_lake import Lake
 from vectorops.aws import Aws
 
 

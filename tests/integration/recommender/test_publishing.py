@@ -2,8 +2,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from data_lake import Lake, training_table
 
+from tests.integration.recommender.data_lake import Lake, training_table
 from vectorops.errors import AwsError, InputDataError, UsageError
 from vectorops.recommender.artifacts import Publication, publish_model, use_version, write_artifacts
 from vectorops.recommender.features import USER_SIGNATURE

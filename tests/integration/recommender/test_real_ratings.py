@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from data_lake import SCHEMA
 
+from tests.integration.recommender.data_lake import SCHEMA
 from vectorops.recommender.inference import UserModel
 from vectorops.recommender.training import TrainingResult, train
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from data_lake import TABLE, Lake, rating_rows, training_table
 
+from tests.integration.recommender.data_lake import TABLE, Lake, rating_rows, training_table
 from vectorops.errors import AwsError, InputDataError
 from vectorops.recommender.training_table import LOCATION_KEY, read_training_table
 

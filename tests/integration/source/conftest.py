@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from mariadb_server import running_mariadb
 
+from tests.mariadb_server import running_mariadb
 from vectorops.database.connection import DatabaseAddress
 from vectorops.source import SourceAddress, SourceConnection, connect_source
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from embedding_samples import table
 
+from tests.unit.embeddings.embedding_samples import table
 from vectorops.embeddings.batch import Batch
 from vectorops.embeddings.encoder import encode
 

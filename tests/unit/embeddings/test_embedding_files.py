@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 import zstandard
-from embedding_samples import table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.embeddings.embedding_samples import table
 from vectorops.embeddings.batch import Parsed
 from vectorops.embeddings.csv_file import CsvFile, open_csv
 from vectorops.embeddings.reader import parse_block

@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
-from embedding_samples import table
 
+from tests.unit.embeddings.embedding_samples import table
 from vectorops.embeddings.batch import BadRowError
 from vectorops.embeddings.ids import id_arrow_type, parse_id, parse_ids
 from vectorops.errors import UsageError

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from embedding_samples import block, layout, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.embeddings.embedding_samples import block, layout, table
 from vectorops.database.tables import VectorTable
 from vectorops.embeddings.batch import Batch
 from vectorops.embeddings.careful import parse_carefully

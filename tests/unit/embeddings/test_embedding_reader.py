@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from embedding_samples import block, layout, table
 
+from tests.unit.embeddings.embedding_samples import block, layout, table
 from vectorops.embeddings.reader import map_in_order, parse_block
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from recommender_samples import item_vectors, trained
 
+from tests.recommender_samples import item_vectors, trained
 from vectorops.functions.configuration import Configuration
 from vectorops.functions.deadline import Deadline
 from vectorops.functions.store import Recommender

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from filled_store import CONFIGURATION, FilledStore
-from recommender_samples import (
+
+import vectorops.functions.inference as module
+from tests.recommender_samples import (
     activity,
     customer,
     decoded,
@@ -17,8 +18,7 @@ from recommender_samples import (
     product_code,
     user_model,
 )
-
-import vectorops.functions.inference as module
+from tests.unit.functions.filled_store import CONFIGURATION, FilledStore
 from vectorops.errors import DatabaseError
 from vectorops.functions.configuration import MAX_LIMIT
 from vectorops.functions.deadline import Deadline
@@ -60,7 +60,11 @@ def call(api: Inference, method: str, path: str, query: str = "", body: object =
 
 
 def test_vectors_of_users_are_the_models_in_order(api: Inference) -> None:
-    users: list[dict[str, Any]] = [USER, {}, {"city": "Madrid", "country": None, "creditlimit": "21,000", "extra": [1]}]
+    users: list[dict[str, Any]] = [
+        USER,
+        {},
+        {"city": "Madrid", "country": None, "creditlimit": "21,000", "extra": [1]},
+    ]
     done = call(api, "POST", "/user_embeddings", body=users)
     assert done["statusCode"] == 200
     assert np.array_equal(np.array(json.loads(done["body"]), np.float32), user_model().embed(users))

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from filled_store import CONFIGURATION, FilledStore
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recommender_samples import (
+
+from tests.recommender_samples import (
     activity,
     customer,
     decoded,
@@ -16,7 +16,7 @@ from recommender_samples import (
     product_code,
     trained,
 )
-
+from tests.unit.functions.filled_store import CONFIGURATION, FilledStore
 from vectorops.functions.transform import Transform
 from vectorops.recommender.inference import UserModel
 

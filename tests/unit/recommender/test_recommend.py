@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from recommender_samples import activity, item_vectors, product_code, user_model
 
+from tests.recommender_samples import activity, item_vectors, product_code, user_model
 from vectorops.recommender.catalogue_memory import MemoryCatalogue
 from vectorops.recommender.recommend import MAX_CART, read_activity, recommend
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from rating_samples import rating_rows, training_table
 
+from tests.unit.recommender.rating_samples import rating_rows, training_table
 from vectorops.errors import InputDataError
 from vectorops.recommender.calibration import predict_ratings
 from vectorops.recommender.evaluation import evaluate, hold_out_ratings, list_metrics

@@ -9,8 +9,8 @@ import onnx
 import pyarrow as pa
 import pytest
 from onnx import TensorProto, helper
-from rating_samples import product, rating_rows, training_table
 
+from tests.unit.recommender.rating_samples import product, rating_rows, training_table
 from vectorops.errors import InputDataError
 from vectorops.recommender.features import USER_SIGNATURE, model_feed
 from vectorops.recommender.inference import ItemModel, UserModel

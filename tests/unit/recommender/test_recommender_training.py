@@ -6,8 +6,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from rating_samples import CUSTOMERS, PRODUCTS, customer, product, rating_rows, training_table
 
+from tests.unit.recommender.rating_samples import (
+    CUSTOMERS,
+    PRODUCTS,
+    customer,
+    product,
+    rating_rows,
+    training_table,
+)
 from vectorops.errors import InputDataError, UsageError
 from vectorops.recommender.artifacts import ModelFiles
 from vectorops.recommender.inference import ItemModel, UserModel

@@ -7,7 +7,15 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from terraform_files import TERRAFORM, all_blocks, blocks, modules, tf_files, tftest_files
+
+from tests.unit.terraform.terraform_files import (
+    TERRAFORM,
+    all_blocks,
+    blocks,
+    modules,
+    tf_files,
+    tftest_files,
+)
 
 
 def test_the_reader_finds_the_blocks_the_other_tests_are_about() -> None:

@@ -4,7 +4,7 @@ import ast
 import re
 from typing import Any
 
-from terraform_files import TERRAFORM
+from tests.unit.terraform.terraform_files import TERRAFORM
 
 ETL = TERRAFORM / "modules" / "etl"
 SCRIPT = TERRAFORM.parent / "vectorops" / "glue" / "ratings_etl.py"

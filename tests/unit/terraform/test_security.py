@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from terraform_files import TERRAFORM, Block, all_blocks, strings, tf_files
+from tests.unit.terraform.terraform_files import TERRAFORM, Block, all_blocks, strings, tf_files
 
 # Actions for which AWS has no resource to name; anything else has to say what it acts on.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/
