@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from test_glue_runs import runs_folder, with_bucket
 
 from tests.integration.local.glue_jobs import (
     READ_SCRIPT,
@@ -24,6 +23,7 @@ from tests.integration.local.glue_jobs import (
 )
 from tests.integration.local.local_databases import address_of, create_instance
 from tests.integration.local.local_targets import environment_in
+from tests.integration.local.test_glue_runs import runs_folder, with_bucket
 from vectorops.aws import Aws
 from vectorops.errors import LocalTargetError
 from vectorops.jobs import JobRun, start_run
