@@ -1,6 +1,7 @@
 """`local …`: the AWS APIs and the PostgreSQL on this machine."""
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from vectorops.errors import UsageError
 if TYPE_CHECKING:
     from vectorops.local import LocalStatus
 
+FOLLOW_PAUSE_S = 0.3
 STATE_STYLES = {"running": "green", "stopped": "dim", "crashed": "red"}
 
 
@@ -70,12 +72,13 @@ def logs(
     if not path.is_file():
         raise UsageError(f"there is no log yet at {path}", hint="run 'vectorops local up'")
     with path.open(encoding="utf-8", errors="replace") as log:
-        # A count of 0 must not become the whole list.
-        for line in log.readlines()[-lines or None :] if lines else log.readlines()[:0]:
+        for line in deque(log, maxlen=lines):
             typer.echo(line.rstrip("\n"))
         while follow:
-            line = log.readline()
-            typer.echo(line.rstrip("\n")) if line else time.sleep(0.3)
+            if line := log.readline():
+                typer.echo(line.rstrip("\n"))
+            else:
+                time.sleep(FOLLOW_PAUSE_S)
 
 
 def reset(context: typer.Context, yes: Yes = False) -> None:
