@@ -47,6 +47,7 @@ _UNSUPPORTED = (
     "--extra-jars",
     "--extra-py-files",
 )
+_BOOKMARKS = "--job-bookmark-option"
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,7 @@ class GlueRun:
 
     def _execute(self, work_dir: Path, on_running: Callable[[], None]) -> RunEnd:
         request = self._request
-        if unsupported := [name for name in _UNSUPPORTED if name in request.arguments]:
-            raise LocalTargetError(f"the local target does not support job argument {', '.join(unsupported)}")
+        _refuse_unsupported(request.arguments)
         java, jars = find_java(), find_jars()
         role = self._assume_role()
         aws = Aws(self._operator.region, endpoint_url=self._operator.endpoint_url, credentials=role)
@@ -185,6 +185,14 @@ class GlueRun:
                 return
             for stream in streams:
                 stream.ship()
+
+
+def _refuse_unsupported(arguments: Mapping[str, str]) -> None:
+    found = [name for name in _UNSUPPORTED if name in arguments]
+    if arguments.get(_BOOKMARKS) == "job-bookmark-enable":
+        found.append(_BOOKMARKS)
+    if found:
+        raise LocalTargetError(f"the local target does not support job argument {', '.join(found)}")
 
 
 def _too_long(timeout_s: float) -> str:

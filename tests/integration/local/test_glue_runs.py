@@ -29,7 +29,7 @@ from tests.integration.local.local_targets import environment_in, operator_of
 from vectorops.aws import Aws
 from vectorops.errors import UsageError
 from vectorops.jobs import JobRun, follow_run, get_run, list_runs, start_run, stop_run
-from vectorops.local import down, status, up
+from vectorops.local import down, reset, status, up
 from vectorops.local.glue_processes import processes_in
 from vectorops.settings import Environment
 
@@ -389,9 +389,7 @@ def test_runs_that_a_killed_server_leaves_behind_are_failed_and_their_processes_
     orphans = processes_in(runs_folder(environment))
     assert len(orphans) == 2
     time.sleep(1)  # What was changed a second ago must be on disk.
-    os.kill(status(environment).pid or 0, signal.SIGKILL)
-    while status(environment).state != "crashed":
-        time.sleep(0.01)
+    kill_server(environment)
     assert all(lives(process) for process in orphans)
 
     up(environment)
@@ -403,6 +401,25 @@ def test_runs_that_a_killed_server_leaves_behind_are_failed_and_their_processes_
     assert orphan.finished_at
     assert get_run(aws.client("glue"), "done", done.id) == done
     assert log_lines(aws, done) == ["done"]
+
+
+def kill_server(environment: Environment) -> None:
+    os.kill(status(environment).pid or 0, signal.SIGKILL)
+    while status(environment).state != "crashed":
+        time.sleep(0.01)
+
+
+def test_a_reset_ends_what_a_killed_server_has_left_running(make_environment: MakeEnvironment) -> None:
+    environment = make_environment("reset")
+    up(environment)
+    aws = with_bucket(environment)
+    create_job(aws, "orphan", WAIT, create_role(aws, "worker", allow(READ_SCRIPT, WRITE_LOGS)))
+    wait_until(aws, "orphan", start_run(aws.client("glue"), "orphan", {}), has_begun(aws))
+    kill_server(environment)
+    assert processes_in(runs_folder(environment))
+    reset(environment)
+    assert not processes_in(runs_folder(environment))
+    assert not runs_folder(environment).exists()
 
 
 def test_a_run_that_is_going_on_when_the_local_target_is_stopped_has_failed(

@@ -9,7 +9,8 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ _PAGE = 200  # "GetJobRuns", AWS Glue API reference
 _INTERRUPTED = "the local target ended while the run was going on"
 
 
+@dataclass(frozen=True)
+class _Active:
+    """A run that is going on."""
+
+    run: Run
+    execution: GlueRun
+    thread: threading.Thread
+
+
 class GlueRuns:
     """The mended parts of Glue that start, stop and show runs.
 
@@ -49,18 +59,18 @@ class GlueRuns:
         self._endpoint = endpoint
         self._on_change = on_change
         self._lock = threading.RLock()
-        self._active: dict[str, GlueRun] = {}
-        self._threads: list[threading.Thread] = []
+        self._active: dict[str, _Active] = {}
         self._closing = False
 
     def close(self) -> None:
         """End all runs and take no new ones; the APIs must still be served."""
         with self._lock:
             self._closing = True
-            for run in self._active.values():
-                run.end(RunEnd("FAILED", _INTERRUPTED))
-        for thread in list(self._threads):
-            thread.join()
+            active = list(self._active.values())
+        for one in active:
+            one.execution.end(RunEnd("FAILED", _INTERRUPTED))
+        for one in active:
+            one.thread.join()
 
     def start(self, original: Function) -> Function:
         """StartJobRun: begin a run, unless as many as may go on at once do."""
@@ -129,10 +139,11 @@ class GlueRuns:
 
         def load_persisted_state(data: Any) -> None:
             original(data)
-            for run in _runs(glue._job_runs.all_values()):
+            for run in [run for history in glue._job_runs.all_values() for run in history]:
                 if run["JobRunState"] in _UNFINISHED:
                     run["ExecutionTime"] = int(run["LastModifiedOn"] - run["StartedOn"])
-                    _enter(run, "FAILED", ErrorMessage=_INTERRUPTED, CompletedOn=_now())
+                    run |= {"ErrorMessage": _INTERRUPTED, "CompletedOn": _now()}
+                    _enter(run, "FAILED")
 
         return load_persisted_state
 
@@ -155,25 +166,26 @@ class GlueRuns:
             endpoint_url=self._endpoint.url,
             credentials=Credentials(self._endpoint.access_key_id, self._endpoint.secret_access_key),
         )
-        glue._job_runs.setdefault(job["Name"], []).append(run)
-        self._active[run["Id"]] = execution = GlueRun(_request(job, run), self._folder, aws)
+        execution = GlueRun(_request(job, run), self._folder, aws)
         # The library finds jobs, rules and topics by the account and region of the request.
         context = contextvars.copy_context()
         thread = threading.Thread(
             target=context.run, args=(self._carry_out, job, run, execution), name=run["Id"], daemon=True
         )
-        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+        glue._job_runs.setdefault(job["Name"], []).append(run)
+        self._active[run["Id"]] = _Active(run, execution, thread)
         thread.start()
 
     def _carry_out(self, job: Job, run: Run, execution: GlueRun) -> None:
         end = execution.execute(on_running=lambda: self._note_running(run))
         with self._lock:
             del self._active[run["Id"]]
-            _enter(run, end.state, CompletedOn=_now(), ExecutionTime=execution.execution_s)
-            if end.error:
-                run["ErrorMessage"] = end.error
             if end.state == "FAILED" and not self._closing and run["Attempt"] < job["MaxRetries"]:
                 self._launch(job, _next_attempt(run))
+            # The state last: who sees it finds the rest.
+            run |= {"CompletedOn": _now(), "ExecutionTime": execution.execution_s}
+            run |= {"ErrorMessage": end.error} if end.error else {}
+            _enter(run, end.state)
         self._on_change()
         glue_events.emit(run)
 
@@ -187,19 +199,18 @@ class GlueRuns:
         if run is None:
             return {"ErrorCode": "EntityNotFoundException", "ErrorMessage": "Run not found"}
         with self._lock:
-            execution = self._active.get(run["Id"])
-            if execution is None:
+            active = self._active.get(run["Id"])
+            if active is None:
                 message = f"Run {run['Id']} is {run['JobRunState']}"
                 return {"ErrorCode": "InvalidInputException", "ErrorMessage": message}
             _enter(run, "STOPPING")
-            execution.end(RunEnd("STOPPED"))
+            active.execution.end(RunEnd("STOPPED"))
         return None
 
     def _update_times(self) -> None:
         with self._lock:
-            for run in _runs(glue._job_runs.all_values()):
-                if execution := self._active.get(run["Id"]):
-                    run["ExecutionTime"] = execution.execution_s
+            for one in self._active.values():
+                one.run["ExecutionTime"] = one.execution.execution_s
 
 
 def install(folder: Path, endpoint: LocalEndpoint, on_change: Callable[[], None]) -> GlueRuns:
@@ -242,8 +253,7 @@ def _new_run(job: Job, data: Request) -> Run:
 def _next_attempt(run: Run) -> Run:
     """Return the run by which Glue repeats a failed one, with a number after its id."""
     attempt = run["Attempt"] + 1
-    fresh = {name: value for name, value in run.items() if name not in ("CompletedOn", "ErrorMessage")}
-    return fresh | {
+    return run | {
         "Id": f"{run['Id'].partition('_attempt_')[0]}_attempt_{attempt}",
         "PreviousRunId": run["Id"],
         "Attempt": attempt,
@@ -272,12 +282,8 @@ def _request(job: Job, run: Run) -> RunRequest:
     )
 
 
-def _enter(run: Run, state: str, **changes: Any) -> None:
-    run.update(JobRunState=state, LastModifiedOn=_now(), **changes)
-
-
-def _runs(histories: Iterable[list[Run]]) -> list[Run]:
-    return [run for history in histories for run in history]
+def _enter(run: Run, state: str) -> None:
+    run |= {"JobRunState": state, "LastModifiedOn": _now()}
 
 
 def _now() -> float:
