@@ -83,7 +83,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self.file = self._below_token(unquote(url.path).removeprefix(_ROOT))
             if operation is None:
-                self._fail(400, "java.lang.UnsupportedOperationException", f"not served: {self.path}")
+                # In these words clients recognise what a server does not have, and do without.
+                reason = f'Invalid value for webhdfs parameter "op": {self.query.get("op")}'
+                self._fail(400, "java.lang.IllegalArgumentException", reason)
             else:
                 operation()
         except FileNotFoundError as exc:
