@@ -13,8 +13,8 @@ from vectorops.embeddings.encoder import HEADER, TRAILER
 
 _MERGE_ATTEMPTS = 3
 
-# The staging table is this session's own and goes with the transaction. Its rows stay in one piece up to the
-# size of a page: moving longer vectors out of line, only to read them back, would take time.
+# The staging table is this connection's own and goes with the transaction. Its rows stay in one piece up to
+# the size of a page: moving longer vectors out of line, only to read them back, would take time.
 _CREATE = sql.SQL("""
 CREATE TEMP TABLE vectorops_staged WITH (toast_tuple_target = 8160) ON COMMIT DROP AS
 SELECT {id} AS id, {vector} AS embedding, 0::int AS source, 0::bigint AS line FROM {table} WITH NO DATA
