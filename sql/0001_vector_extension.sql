@@ -1,2 +1,2 @@
 -- IF NOT EXISTS: whoever administers the server may have installed it already.
-CREATE EXTENSION IF NOT EXISTS vector;
+CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;

@@ -30,7 +30,8 @@ resource "aws_db_instance" "this" {
 
   # RDS makes the password, keeps it in Secrets Manager and rotates it: Terraform never sees it, so no state holds it.
   db_name                             = "vectorops"
-  username                            = "vectorops"
+  # Not "vectorops": a login of a schema's name has that schema first in its search_path.
+  username                            = "vectorops_admin"
   manage_master_user_password         = true
   master_user_secret_kms_key_id       = var.kms_key_arn
   iam_database_authentication_enabled = true

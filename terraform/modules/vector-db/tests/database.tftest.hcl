@@ -82,7 +82,7 @@ run "names_the_database_and_its_owner" {
   command = plan
 
   assert {
-    condition     = aws_db_instance.this.db_name == "vectorops" && aws_db_instance.this.username == "vectorops"
+    condition     = aws_db_instance.this.db_name == "vectorops" && aws_db_instance.this.username == "vectorops_admin"
     error_message = "database and master user are called vectorops"
   }
 }
