@@ -29,8 +29,8 @@ resource "aws_db_instance" "this" {
   kms_key_id            = var.kms_key_arn
 
   # RDS makes the password, keeps it in Secrets Manager and rotates it: Terraform never sees it, so no state holds it.
+  # The user has not the name of the schema vectorops: PostgreSQL would look there first.
   db_name                             = "vectorops"
-  # Not "vectorops": a login of a schema's name has that schema first in its search_path.
   username                            = "vectorops_admin"
   manage_master_user_password         = true
   master_user_secret_kms_key_id       = var.kms_key_arn
