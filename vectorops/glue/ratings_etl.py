@@ -149,9 +149,7 @@ def read_settings(argv: Sequence[str]) -> Settings:
     values = DEFAULTS | getResolvedOptions(argv, [*REQUIRED, *given])
     path = values["data_lake_path"].rstrip("/") + "/"
     if not re.fullmatch(r"s3://[^/]+/.+/", path):
-        raise EtlError(
-            f"data_lake_path '{path}' is no folder of a bucket: give s3://bucket/ratings_ml_training/"
-        )
+        raise EtlError(f"data_lake_path '{path}' is no folder of a bucket: give s3://bucket/folder/")
     return Settings(
         job_name=values["JOB_NAME"],
         connection_name=values["connection_name"],
@@ -183,9 +181,8 @@ def parse_partition_by(text: str) -> tuple[str, ...]:
         return ()
     columns = tuple(name.strip() for name in text.split(","))
     if unknown := [name for name in columns if name not in COLUMNS]:
-        raise EtlError(
-            f"partition_by names no column '{unknown[0]}': choose from {', '.join(COLUMNS)}, or none"
-        )
+        choice = ", ".join((*COLUMNS, "none"))
+        raise EtlError(f"partition_by names no column '{unknown[0]}': choose from {choice}")
     if len(set(columns)) < len(columns) or len(columns) == len(COLUMNS):
         raise EtlError(f"partition_by '{text}' names a column twice, or all of them")
     return columns
@@ -320,9 +317,8 @@ def measure_quality(tables: Tables) -> Quality:
     )
     customer_known = tables.customers.select("customerNumber").distinct().withColumn("customer", F.lit(1))
     product_known = tables.products.select("productCode").distinct().withColumn("product", F.lit(1))
-    known = tables.ratings.join(customer_known, "customerNumber", "left").join(
-        product_known, "productCode", "left"
-    )
+    known = tables.ratings.join(customer_known, "customerNumber", "left")
+    known = known.join(product_known, "productCode", "left")
     no_key = F.col("customerNumber").isNull() | F.col("productCode").isNull()
     orphan = ~no_key & (F.col("customer").isNull() | F.col("product").isNull())
     ratings = known.agg(
@@ -356,22 +352,17 @@ def check_quality(quality: Quality, thresholds: Mapping[str, Threshold]) -> None
     """
     rows = quality.rows["ratings"]
     if not rows:
-        raise QualityGateError(
-            "the quality gate failed: table ratings is empty; the training data stays as it is"
-        )
+        raise QualityGateError("the quality gate failed: table ratings is empty; nothing is written")
     failed = [
         f"{kind} {count:,} (at most {thresholds[kind].text}, --max_{kind})"
         for kind, count in quality.bad.items()
         if not thresholds[kind].allows(count, rows)
     ]
     if quality.repeated:
-        failed.append(
-            f"customers or products with a key that is there already {quality.repeated:,} (at most 0)"
-        )
+        failed.append(f"customers or products that are there already {quality.repeated:,} (at most 0)")
     if failed:
-        raise QualityGateError(
-            f"the quality gate failed on {rows:,} ratings: {'; '.join(failed)}; nothing is written"
-        )
+        counts = "; ".join(failed)
+        raise QualityGateError(f"the quality gate failed on {rows:,} ratings: {counts}; nothing is written")
 
 
 def join_tables(tables: Tables, quality: Quality) -> DataFrame:
@@ -486,9 +477,7 @@ def write_snapshot(training: DataFrame, layout: Layout, location: str) -> None:
     except (Py4JJavaError, PySparkException) as exc:
         raise EtlError(f"cannot write {location}: {_reason(exc)}") from exc
     if written != layout.rows:
-        raise EtlError(
-            f"{written:,} rows are in {location}, but {layout.rows:,} should be; the table stays as it is"
-        )
+        raise EtlError(f"{location} holds {written:,} rows instead of {layout.rows:,}; it is not used")
 
 
 class Lake:
@@ -536,9 +525,7 @@ class Lake:
         for batch in _batches(keys, DELETE_BATCH):
             answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": batch, "Quiet": True})
             if errors := answer.get("Errors"):
-                raise EtlError(
-                    f"cannot delete {self.path}{name}/: {errors[0]['Key']}: {errors[0]['Message']}"
-                )
+                raise EtlError(f"cannot delete {errors[0]['Key']} from the data lake: {errors[0]['Message']}")
 
     def _objects(self, prefix: str) -> Iterator[dict[str, Any]]:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):

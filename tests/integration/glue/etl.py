@@ -143,9 +143,9 @@ class Etl:
         found = pages.paginate(Bucket=self.name, Prefix=prefix).search("Contents[].Key")
         return [key for key in found if key and key.endswith(".parquet")]
 
-    def sizes(self) -> list[int]:
+    def sizes(self, location: str = "") -> list[int]:
         s3 = self.aws.client("s3")
-        return [s3.head_object(Bucket=self.name, Key=key)["ContentLength"] for key in self.keys()]
+        return [s3.head_object(Bucket=self.name, Key=key)["ContentLength"] for key in self.keys(location)]
 
     def read(self) -> list[Row]:
         """All rows, as a reader finds them: by the table's partitions or, without any, by its location."""
