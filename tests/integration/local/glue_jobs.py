@@ -3,10 +3,13 @@
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from tests.integration.local.local_targets import operator_of
 from vectorops.aws import Aws
 from vectorops.jobs import JobRun, get_run, start_run
+from vectorops.settings import Environment
 
 BUCKET = "scripts"
 GLUE_TRUST = {
@@ -26,6 +29,18 @@ def allow(*statements: tuple[list[str], list[str]]) -> str:
 
 READ_SCRIPT = (["s3:GetObject"], [f"arn:aws:s3:::{BUCKET}/*"])
 WRITE_LOGS = (["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [LOGS])
+
+
+def with_bucket(environment: Environment) -> Aws:
+    """Return a running local target with the operator's key, and a bucket for scripts in it."""
+    aws = operator_of(environment)
+    aws.client("s3").create_bucket(Bucket=BUCKET)
+    return aws
+
+
+def runs_folder(environment: Environment) -> Path:
+    """Return where runs that are going on have their work folders."""
+    return environment.state_dir / "local" / "runs"
 
 
 def create_role(aws: Aws, name: str, policy: str) -> str:

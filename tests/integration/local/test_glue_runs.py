@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -22,8 +21,10 @@ from tests.integration.local.glue_jobs import (
     create_role,
     log_lines,
     run_to_end,
+    runs_folder,
     wait_for_end,
     wait_until,
+    with_bucket,
 )
 from tests.integration.local.local_targets import environment_in, operator_of
 from vectorops.aws import Aws
@@ -74,16 +75,6 @@ def run_too_long(aws: Aws, role: str) -> str:
     """A run that will take longer than its limit; the shortest limit is a minute, in which the others run."""
     create_job(aws, "too-long", STUBBORN, role, Timeout=5, MaxRetries=1)
     return start_run(aws.client("glue"), "too-long", {}, timeout_minutes=1)
-
-
-def with_bucket(environment: Environment) -> Aws:
-    aws = operator_of(environment)
-    aws.client("s3").create_bucket(Bucket=BUCKET)
-    return aws
-
-
-def runs_folder(environment: Environment) -> Path:
-    return environment.state_dir / "local" / "runs"
 
 
 def lives(process: psutil.Process) -> bool:

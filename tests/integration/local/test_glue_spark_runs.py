@@ -19,11 +19,12 @@ from tests.integration.local.glue_jobs import (
     create_job,
     create_role,
     log_lines,
+    runs_folder,
     wait_for_end,
+    with_bucket,
 )
 from tests.integration.local.local_databases import address_of, create_instance
 from tests.integration.local.local_targets import environment_in
-from tests.integration.local.test_glue_runs import runs_folder, with_bucket
 from vectorops.aws import Aws
 from vectorops.errors import LocalTargetError
 from vectorops.jobs import JobRun, start_run

@@ -20,6 +20,8 @@ from vectorops.local.emulator.mending import Function, need, replace
 
 logger = logging.getLogger(__name__)
 
+# Until all is restored, what is not yet looks as if it were empty, and must not be saved so.
+_restored = threading.Event()
 _PAUSE_S = 0.2
 # Large states (streams, logs) may take long to write: never spend more than a tenth of the time on it.
 _PAUSE_PER_SAVING_TIME = 10.0
@@ -46,6 +48,7 @@ def _load_persisted_state(original: Function) -> Function:
                     why=f"{persistence.STATE_DIR}/{key}.json: {exc}",
                     hint="run 'vectorops local reset' and deploy again",
                 ) from exc
+        _restored.set()
 
     return load
 
@@ -76,7 +79,9 @@ class StateSaver:
         self._requested.set()
 
     def save(self) -> None:
-        """Write every service whose state differs from what was last written."""
+        """Write every service whose state differs from what was last written; none before all is restored."""
+        if not _restored.is_set():
+            return
         with self._saving:
             for key, get_state in library._build_persistence_save_dict().items():
                 try:
@@ -100,6 +105,7 @@ class StateSaver:
             self._digests[key] = digest
 
     def _run(self) -> None:
+        _restored.wait()
         while True:
             self._requested.wait()
             self._requested.clear()
