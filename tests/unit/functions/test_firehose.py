@@ -42,8 +42,7 @@ def test_an_empty_object_gets_the_fields_without_a_comma() -> None:
     assert json.loads(transformed(" { } ")) == {"added": [1]}
 
 
-def test_no_line_break_between_records_and_none_inside_one() -> None:
-    # The replaced system delivered records without any delimiter; the delivery stream adds the one there is.
+def test_records_came_without_a_delimiter_now_each_is_one_line_and_the_stream_adds_the_break() -> None:
     line = transformed('\r\n{\r\n  "a": "b\\nc",\n  "d": 1\n}\n')
     assert not {"\n", "\r"} & set(line)
     assert json.loads(line) == {"a": "b\nc", "d": 1, "added": [1]}
