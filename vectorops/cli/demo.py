@@ -13,7 +13,7 @@ from vectorops.cli.deploy import deploy_stack
 from vectorops.cli.embeddings import load_into
 from vectorops.cli.glue import follow
 from vectorops.cli.schema import apply_schema
-from vectorops.cli.search import neighbours, show_result
+from vectorops.cli.search_output import neighbours, show_result
 from vectorops.cli.source import fill_source, source_counts
 from vectorops.cli.state import AppState, state_of
 from vectorops.cli.train import train_model

@@ -1,16 +1,18 @@
 """`search`: the nearest neighbours of a vector."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from vectorops.cli.state import state_of
+from vectorops.cli.search_output import neighbours, show_batch, show_hybrid, show_result
+from vectorops.cli.state import AppState, state_of
 from vectorops.errors import UsageError
 
 if TYPE_CHECKING:
-    from vectorops.database.search import SearchResult
+    import psycopg
+
+    from vectorops.database.search import Query, Searcher
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +33,23 @@ def search(
         str | None,
         typer.Option(help="Search for the neighbours of this vector: [0.1,…], a text or a .npy file."),
     ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Search for every vector of this file: .npy or CSV."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="Only rows that pass, such as 'price < 20' or 'lang in en, fr'. May be repeated."),
+    ] = None,
+    hybrid: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help='Also search for these words, and rank by both; or, "…" and -word.'
+        ),
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="Column that --hybrid searches.", show_default="the only text column")
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many rows.")] = 10,
     metric: Annotated[
         Literal["cosine", "inner_product", "l2", "l1"] | None,
@@ -38,7 +57,24 @@ def search(
     ] = None,
     ef_search: Annotated[
         int | None,
-        typer.Option(help="Candidates that HNSW keeps: more finds more, slower.", show_default="40"),
+        typer.Option(
+            help="Candidates that HNSW keeps: more finds more, slower.",
+            show_default="what 'index tune' stored, or 40",
+        ),
+    ] = None,
+    first_pass: Annotated[
+        Literal["column", "halfvec", "bit"] | None,
+        typer.Option(
+            help="Which index finds the candidates: of the vectors as stored, their halfvec, or their signs.",
+            show_default="halfvec, column, bit: the first there is",
+        ),
+    ] = None,
+    rerank: Annotated[
+        int | None,
+        typer.Option(
+            help="Candidates of a halfvec or bit index to rank by their full vectors.",
+            show_default="2 k for halfvec, all for bit",
+        ),
     ] = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare every row, to see what the index missed.")
@@ -47,59 +83,72 @@ def search(
 ) -> None:
     """Find the rows nearest to a stored row or to a vector, best first.
 
-    With --json, a list of {"id", "score"}. A score is higher for what is nearer; with cosine it is the
-    cosine similarity, from -1 to 1.
+    With --json, a list of {"id", "score"}; with --queries, a list of {"query", "neighbours"}. A score is
+    higher for what is nearer; with cosine it is the cosine similarity, from -1 to 1. --hybrid takes words in
+    the syntax of search engines: "a phrase", or, -not.
     """
-    from vectorops.database.query import Query, QueryById, stored_vector
-    from vectorops.database.search import search as find
+    from vectorops.database.filters import parse_filters
+    from vectorops.database.search import Searcher, SearchOptions
     from vectorops.database.tables import vector_table
-    from vectorops.embeddings.query_vector import read_query_vector
 
-    if (id is None) == (vector is None):
+    if sum(given is not None for given in (id, vector, queries)) != 1:
         raise UsageError(
-            "search needs --id or --vector, one of them", hint="vectorops search item_emb --id S10_1678"
+            "search needs --id, --vector or --queries, one of them",
+            hint="vectorops search item_emb --id S10_1678",
         )
+    alone = {"--queries": queries, "--hybrid": hybrid, "--with-vectors": with_vectors or None}
+    if len(given := [name for name, value in alone.items() if value is not None]) > 1:
+        raise UsageError(f"{' and '.join(given)} do not go together")
     state = state_of(context)
+    more: dict[str, Any] = {"k": k, "filters": parse_filters(where or [])}
     with state.connect() as connection:
-        query: Query = QueryById(str(id))
-        if vector is not None:
-            query = read_query_vector(vector)
-        elif of is not None:
-            query = stored_vector(connection, vector_table(connection, of), str(id))
-        result = find(
-            connection,
-            vector_table(connection, table),
-            query,
-            k=k,
-            metric=metric,
-            ef_search=ef_search,
-            exact=exact,
-            with_vectors=with_vectors,
-        )
+        options = SearchOptions(metric, ef_search, first_pass, rerank)
+        searcher = Searcher(connection, vector_table(connection, table), options)
+        if queries is not None:
+            _search_many(state, searcher, queries, exact=exact, **more)
+            return
+        query = _query(connection, id=id, of=of, vector=vector)
+        if hybrid is not None:
+            _search_hybrid(state, searcher, query, hybrid, column=text_column, **more)
+            return
+        result = searcher.search(query, exact=exact, with_vectors=with_vectors, **more)
+    _warn(state, result.warning)
     state.emit(neighbours(result), lambda console: show_result(console, result))
 
 
-def neighbours(result: "SearchResult") -> list[dict[str, object]]:
-    """Return a result for scripts: id and score, and the vector where it was asked for."""
-    return [
-        {"id": found.id, "score": found.score, **({} if found.vector is None else {"vector": found.vector})}
-        for found in result.neighbours
+def _query(
+    connection: "psycopg.Connection[Any]", *, id: str | None, of: str | None, vector: str | None
+) -> "Query":
+    from vectorops.database.query import QueryById, stored_vector
+    from vectorops.database.tables import vector_table
+    from vectorops.embeddings.query_vector import read_query_vector
+
+    if vector is not None:
+        return read_query_vector(vector)
+    if of is not None:
+        return stored_vector(connection, vector_table(connection, of), str(id))
+    return QueryById(str(id))
+
+
+def _search_many(state: AppState, searcher: "Searcher", path: Path, **more: Any) -> None:
+    from vectorops.embeddings.query_file import read_query_vectors
+
+    names, vectors = read_query_vectors(path)
+    results = searcher.search_many(vectors, **more)
+    for warning in dict.fromkeys(result.warning for result in results):
+        _warn(state, warning)
+    answers = [
+        {"query": name, "neighbours": neighbours(result)} for name, result in zip(names, results, strict=True)
     ]
+    state.emit(answers, lambda console: show_batch(console, names, results))
 
 
-def show_result(console: Console, result: "SearchResult") -> None:
-    """Print a result as a table, and how it was found."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("#", "id", f"score ({result.metric.replace('_', ' ')})"):
-        table.add_column(name, justify="left" if name == "id" else "right")
-    has_vectors = any(found.vector is not None for found in result.neighbours)
-    if has_vectors:
-        table.add_column("vector", overflow="fold")
-    for rank, found in enumerate(result.neighbours, start=1):
-        vector = [] if found.vector is None else [",".join(f"{value:g}" for value in found.vector)]
-        table.add_row(str(rank), str(found.id), f"{found.score:.4f}", *vector)
-    console.print(table)
-    if result.used_index:
-        console.print(f"[dim]by index {result.index}, ef_search {result.ef_search}[/dim]")
-    else:
-        console.print("[dim]exact: every row was compared[/dim]")
+def _search_hybrid(state: AppState, searcher: "Searcher", query: "Query", text: str, **more: Any) -> None:
+    result = searcher.hybrid(query, text, **more)
+    _warn(state, result.warning)
+    state.emit(result.hits, lambda console: show_hybrid(console, result))
+
+
+def _warn(state: AppState, warning: str) -> None:
+    if warning:
+        state.note(f"[yellow]warning:[/yellow] {warning}")

@@ -6,12 +6,12 @@ from typing import Any, Literal
 import psycopg
 from psycopg.rows import dict_row
 
-from vectorops.database.metrics import MetricName, metric_of_opclass
+from vectorops.database.metrics import METRICS, MetricName, metric_of_opclass
 from vectorops.database.tables import VectorTable
 
-# What an index holds: the vector column itself, its cast to halfvec (the way to index more than 2,000
-# dimensions), or an expression that search knows nothing of.
-IndexKey = Literal["column", "halfvec", "other"]
+# What an index holds: the vector column itself, its cast to halfvec (half the size, and the way to index more
+# than 2,000 dimensions), the signs of its numbers as bits, or an expression that search knows nothing of.
+IndexKey = Literal["column", "halfvec", "bit", "other"]
 
 _DEFAULTS = {"hnsw": {"m": 16, "ef_construction": 64}, "ivfflat": {"lists": 100}}  # pgvector README
 
@@ -20,6 +20,9 @@ SELECT index.relname AS name, am.amname AS method, opclass.opcname AS opclass,
     CASE WHEN i.indkey[0] = vector_column.attnum THEN 'column'
         WHEN pg_get_expr(i.indexprs, i.indrelid)
             = format('(%%I)::halfvec(%%s)', vector_column.attname, vector_column.atttypmod) THEN 'halfvec'
+        WHEN pg_get_expr(i.indexprs, i.indrelid)
+            = format('(binary_quantize(%%I))::bit(%%s)', vector_column.attname, vector_column.atttypmod)
+            THEN 'bit'
         ELSE 'other' END AS key,
     index.reloptions AS options,
     i.indisvalid AND i.indisready AS is_valid, i.indpred IS NOT NULL AS is_partial,
@@ -32,7 +35,7 @@ JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute vector_column ON vector_column.attrelid = c.oid AND vector_column.attname = %(column)s
 WHERE am.amname IN ('hnsw', 'ivfflat') AND n.nspname = %(schema)s AND c.relname = %(table)s
-ORDER BY am.amname, key, index.relname
+ORDER BY am.amname, i.indkey[0] = 0, opclass.opcname LIKE 'bit%%', index.relname
 """
 
 
@@ -42,8 +45,9 @@ class VectorIndex:
 
     Attributes:
         method: "hnsw" or "ivfflat".
-        metric: The one metric it serves, or None if it is none of ours.
-        key: What is indexed: the vector "column", its "halfvec" cast, or something "other".
+        metric: The one metric it serves, or None if it is none of ours. Bits serve cosine: how many signs
+            differ estimates the angle between two vectors.
+        key: What is indexed: the vector "column", its "halfvec" cast, its sign "bit"s, or something "other".
         options: m and ef_construction, or lists; defaults included.
         is_valid: Whether PostgreSQL may use it: not during a concurrent build, nor after one that failed.
         is_partial: Whether it covers only the rows of a condition.
@@ -69,14 +73,15 @@ class VectorIndex:
 
 
 def vector_indexes(connection: psycopg.Connection[Any], table: VectorTable) -> list[VectorIndex]:
-    """Return the indexes of `table`, best first: HNSW before IVFFlat, the column before its halfvec."""
+    """Return the indexes of `table`: HNSW before IVFFlat, the column before its halfvec, and bits last."""
     names = {"schema": table.schema, "table": table.name, "column": table.vector_column}
     with connection.cursor(row_factory=dict_row) as cursor:
         return [_from_row(row) for row in cursor.execute(_INDEXES, names)]
 
 
 def _from_row(row: dict[str, Any]) -> VectorIndex:
-    metric = metric_of_opclass(row["opclass"])
+    is_bits = row["key"] == "bit" and row["opclass"] == "bit_hamming_ops"
+    metric = METRICS["cosine"] if is_bits else metric_of_opclass(row["opclass"])
     chosen = dict(option.split("=", 1) for option in row.pop("options") or [])
     options = {name: int(chosen.get(name, default)) for name, default in _DEFAULTS[row["method"]].items()}
     return VectorIndex(**row, metric=metric.name if metric else None, options=options)

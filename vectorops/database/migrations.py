@@ -260,6 +260,8 @@ def _lock_holder(connection: psycopg.Connection[Any]) -> str:
 
 def _apply(connection: psycopg.Connection[Any], migration: Migration) -> None:
     with database_errors(f"migration {migration.file_name} could not be committed"), connection.transaction():
+        # A user called vectorops would otherwise put what has no schema, the extension say, beside the history.
+        connection.execute("SET LOCAL search_path TO public")
         for statement in split_statements(migration.script):
             _execute(connection, migration, statement)
         connection.execute(_RECORD, (migration.version, migration.name, migration.sha256))

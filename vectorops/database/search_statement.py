@@ -1,52 +1,118 @@
-"""The SQL of a nearest-neighbour search."""
+"""The SQL of nearest-neighbour searches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from psycopg import sql
 
+from vectorops.database.filters import Filter, conditions
 from vectorops.database.metrics import Metric
 from vectorops.database.tables import VectorTable
 
-_SEARCH = "SELECT {id}, {distance}{vectors} FROM {table}{others} ORDER BY {order}{ties} LIMIT %(k)s"
+# What an index is ordered by: the vectors as stored, their halfvec, or their signs as bits.
+FirstPass = Literal["column", "halfvec", "bit"]
+
+# The table always goes by another name: the one who asks may have called it "asked".
+_EXACT = """SELECT {id}, {distance} + 0 AS distance{vectors} FROM {table} AS stored{where}
+ORDER BY 2, 1 LIMIT {k}"""
+_ORDERED = """SELECT {id}, {distance} AS distance{vectors} FROM {table} AS stored{where}
+ORDER BY {order} LIMIT {candidates}"""
+_RANKED_AGAIN = "SELECT * FROM ({ordered}) AS candidates ORDER BY 2, 1 LIMIT {k}"
+_BATCH = """SELECT asked.number, found.*
+FROM unnest(%(queries)b::vector[]) WITH ORDINALITY AS asked (vector, number)
+CROSS JOIN LATERAL ({nearest}) AS found"""
 _NOTHING = sql.SQL("")
 
 
-def search_statement(
-    table: VectorTable,
-    metric: Metric,
-    *,
-    by_id: bool,
-    through_halfvec: bool,
-    break_ties: bool,
-    with_vectors: bool,
-) -> sql.Composed:
-    """Return a statement that gives id, distance and, `with_vectors`, the vector as real[], nearest first.
+@dataclass(frozen=True)
+class SearchShape:
+    """Everything about a search but its query vector and the values of its filters.
 
-    Its parameters are `k` and either `id` (`by_id`: the vector stored there, whose row is left out) or
-    `query`, a vector. An index serves only `ORDER BY column <operator> value LIMIT k` (pgvector README), so
-    `break_ties` by id is for searches without one. `through_halfvec` orders by the cast that the index holds,
-    while the distance is that of the full vectors.
+    Attributes:
+        through: What the index is ordered by, or None to compare every row.
+        k: Rows wanted.
+        candidates: Rows that the first pass hands on to be ranked by the full vectors.
+        by_id: The query is the vector of a stored row, which is left out of the answer.
+        with_vectors: Vectors come with the rows.
+    """
+
+    metric: Metric
+    through: FirstPass | None
+    k: int
+    candidates: int
+    filters: tuple[Filter, ...] = ()
+    by_id: bool = False
+    with_vectors: bool = False
+
+
+def search_statement(table: VectorTable, shape: SearchShape) -> sql.Composed:
+    """Return a statement that gives id, distance and, if asked for, the vector as real[].
+
+    Its parameters are `query`, a vector, or `id` for a search by id, and those of the filters. Rows come
+    nearest first, unless the index is scanned iteratively in relaxed order.
     """
     names = {"id": sql.Identifier(table.id_column), "vector": sql.Identifier(table.vector_column)}
     own = sql.SQL("(SELECT {vector} FROM {table} WHERE {id} = %(id)s)").format(**names, table=table.qualified)
-    value = own if by_id else sql.SQL("%(query)b::vector::" + table.vector_type)
-    distance = _distance(names["vector"], metric, value)
-    return sql.SQL(_SEARCH).format(
-        **names,
-        table=table.qualified,
-        distance=distance,
-        vectors=sql.SQL(", {vector}::real[]").format(**names) if with_vectors else _NOTHING,
-        others=sql.SQL(" WHERE {id} <> %(id)s").format(**names) if by_id else _NOTHING,
-        order=_halfvec_distance(names["vector"], metric, value, table) if through_halfvec else distance,
-        ties=sql.SQL(", {id}").format(**names) if break_ties else _NOTHING,
-    )
+    return nearest_rows(table, shape, own if shape.by_id else query_vector(table))
 
 
-def _distance(vector: sql.Composable, metric: Metric, value: sql.Composable) -> sql.Composed:
-    return sql.SQL("{} {} {}").format(vector, sql.SQL(metric.operator), value)
+def batch_statement(table: VectorTable, shape: SearchShape) -> sql.Composed:
+    """Return a statement that searches for every vector of the array `queries`.
+
+    A row is the number of the query, from 1, before what `search_statement` gives.
+    """
+    value = sql.SQL("asked.vector::{}").format(sql.SQL(table.vector_type))
+    return sql.SQL(_BATCH).format(nearest=nearest_rows(table, shape, value))
 
 
-def _halfvec_distance(
-    vector: sql.Composable, metric: Metric, value: sql.Composable, table: VectorTable
+def query_vector(table: VectorTable) -> sql.Composed:
+    """Return the parameter `query`, sent in binary form, as the type of the table's vectors."""
+    return sql.SQL("%(query)b::vector::{}").format(sql.SQL(table.vector_type))
+
+
+def nearest_rows(table: VectorTable, shape: SearchShape, value: sql.Composable) -> sql.Composed:
+    """Return a statement for the rows nearest to `value`.
+
+    An index serves only `ORDER BY column <operator> value LIMIT k` (pgvector README). So an exact search adds
+    0 to the distance, which leaves the indexes of filtered columns in use, and a search through another form
+    of the vectors ranks its candidates by the vectors themselves.
+    """
+    vector = sql.Identifier(table.vector_column)
+    distance = sql.SQL("({} {} {})").format(vector, sql.SQL(shape.metric.operator), value)
+    parts = {
+        "id": sql.Identifier(table.id_column),
+        "distance": distance,
+        "vectors": sql.SQL(", {}::real[]").format(vector) if shape.with_vectors else _NOTHING,
+        "table": table.qualified,
+        "where": _where(table, shape),
+        "k": sql.Literal(shape.k),
+        "candidates": sql.Literal(shape.candidates),
+    }
+    if shape.through is None:
+        return sql.SQL(_EXACT).format(**parts)
+    if shape.through == "column":
+        return sql.SQL(_ORDERED).format(**parts | {"order": distance, "candidates": parts["k"]})
+    order = _candidate_distance(table, shape.through, shape.metric, value)
+    ordered = sql.SQL(_ORDERED).format(**parts, order=order)
+    return sql.SQL(_RANKED_AGAIN).format(ordered=ordered, k=parts["k"])
+
+
+def where_clause(found: Sequence[sql.Composable]) -> sql.Composable:
+    """Return a WHERE clause in which all of `found` must hold."""
+    return sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(found)) if found else _NOTHING
+
+
+def _where(table: VectorTable, shape: SearchShape) -> sql.Composable:
+    others = sql.SQL("{} <> %(id)s").format(sql.Identifier(table.id_column))
+    return where_clause([*conditions(shape.filters), *([others] if shape.by_id else [])])
+
+
+def _candidate_distance(
+    table: VectorTable, through: FirstPass, metric: Metric, value: sql.Composable
 ) -> sql.Composed:
-    halfvec = sql.SQL("halfvec({})").format(sql.Literal(table.dimension))
-    cast = sql.SQL("({}::{})")
-    return _distance(cast.format(vector, halfvec), metric, cast.format(value, halfvec))
+    vector, dimension = sql.Identifier(table.vector_column), sql.Literal(table.dimension)
+    cast = sql.SQL("({}::halfvec({}))" if through == "halfvec" else "(binary_quantize({})::bit({}))")
+    operator = sql.SQL(metric.operator if through == "halfvec" else "<~>")
+    left, right = (cast.format(side, dimension) for side in (vector, value))
+    return sql.SQL("{} {} {}").format(left, operator, right)

@@ -214,3 +214,14 @@ def test_statements_keep_percent_signs_and_text_in_any_script(connection: Connec
     write_over(folder, "CREATE TABLE new AS SELECT '100 %s é 日本'::text AS note;")
     apply_migrations(connection, folder)
     assert connection.execute("SELECT note FROM new").fetchone() == ("100 %s é 日本",)
+
+
+def test_what_a_migration_makes_without_a_schema_is_public_even_for_a_user_named_like_ours(
+    connection: Connection,
+) -> None:
+    assert connection.info.user == "vectorops"
+    apply_migrations(connection, PROJECT_SQL)
+    schema = connection.execute(
+        "SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'vector'"
+    )
+    assert schema.fetchone() == ("public",)

@@ -188,6 +188,8 @@ def test_indexes_are_described_with_their_options(vector_database: Connection) -
         "hnsw_tuned ON t USING hnsw (v vector_ip_ops) WITH (m = 8, ef_construction = 33)",
         "halved ON t USING hnsw ((v::halfvec(8)) halfvec_cosine_ops)",
         "bits ON t USING hnsw ((binary_quantize(v)::bit(8)) bit_hamming_ops)",
+        "jaccard ON t USING hnsw ((binary_quantize(v)::bit(8)) bit_jaccard_ops)",
+        "half_of_it ON t USING hnsw ((subvector(v, 1, 4)::vector(4)) vector_cosine_ops)",
         "part_of ON t USING hnsw (v vector_cosine_ops) WHERE kind = 'a'",
         "lists ON t USING ivfflat (v vector_l2_ops) WITH (lists = 3)",
         "not_a_vector ON t (kind)",
@@ -204,7 +206,9 @@ def test_indexes_are_described_with_their_options(vector_database: Connection) -
     assert summary == {
         "hnsw_tuned": ("hnsw", "column", "inner_product", {"m": 8, "ef_construction": 33}, True),
         "halved": ("hnsw", "halfvec", "cosine", default, True),
-        "bits": ("hnsw", "other", None, default, False),
+        "bits": ("hnsw", "bit", "cosine", default, True),
+        "jaccard": ("hnsw", "bit", None, default, False),
+        "half_of_it": ("hnsw", "other", "cosine", default, False),
         "part_of": ("hnsw", "column", "cosine", default, False),
         "lists": ("ivfflat", "column", "l2", {"lists": 3}, True),
     }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vectorops.database.results import SearchResult
 from vectorops.database.tables import VectorTable
 
 Vectors = NDArray[np.float32]
@@ -27,3 +28,14 @@ def read_embeddings(path: Path) -> tuple[list[Any], Vectors]:
     ids = [int(row["id"]) if row["id"].isdigit() else row["id"] for row in rows]
     vectors = [np.array(row["embedding"].strip("[]").split(","), dtype=np.float32) for row in rows]
     return ids, np.stack(vectors)
+
+
+def nearest_first(vectors: Vectors, query: Vectors) -> list[int]:
+    """Row numbers by cosine distance in double precision."""
+    wide = vectors.astype(np.float64)
+    similarity = wide @ query.astype(np.float64) / np.linalg.norm(wide, axis=1)
+    return [int(row) for row in np.argsort(-similarity, kind="stable")]
+
+
+def found_ids(result: SearchResult) -> list[str | int]:
+    return [neighbour.id for neighbour in result.neighbours]

@@ -1,0 +1,334 @@
+"""Searching one table again and again with few round trips."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg.pq import TransactionStatus
+
+from vectorops.database.connection import database_errors, first_line
+from vectorops.database.filters import Filter, check_columns, filter_parameters, filters_text
+from vectorops.database.hybrid import hybrid_statement, text_column
+from vectorops.database.query import Query, QueryById, check_stored, checked_vector
+from vectorops.database.results import HybridHit, HybridResult, SearchResult, neighbours, plain_id
+from vectorops.database.search_catalogue import (
+    SearchCatalogue,
+    check_through,
+    read_catalogue,
+    slow_search_warning,
+)
+from vectorops.database.search_options import SearchOptions, SearchPlan, plan_search
+from vectorops.database.search_statement import batch_statement, search_statement
+from vectorops.database.tables import VectorTable
+from vectorops.errors import UsageError
+
+# So long at most does a change to indexes or stored settings go unnoticed.
+MAX_AGE_S = 60.0
+# Queries of one statement; its answer comes as a whole.
+BATCH_SIZE = 200
+# A list of candidates for fusion: several times the rows wanted, as rows far down in both lists may win.
+HYBRID_CANDIDATES = 5
+
+_SETTINGS = "SELECT set_config('hnsw.ef_search', %s, true)"
+# Relaxed order keeps what a later round of the scan finds nearer than an earlier one; rows are sorted anyway.
+_ITERATIVE = f"{_SETTINGS}, set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+
+
+@dataclass(frozen=True)
+class _Explained:
+    index: str | None
+    reads_every_row: bool
+
+
+class Searcher:
+    """Finds the rows of one table nearest to a vector.
+
+    Catalogue, stored settings and plans are read at the first search and again after a minute; until then a
+    search is one round trip, without leaving a setting on the connection. Searches without filters are
+    prepared, where the connection allows it (`prepare_threshold`).
+
+    Args:
+        connection: From `connect`; knows the vector types. Used by one thread at a time.
+        table: From `vector_table`.
+        options: How to search.
+    """
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        table: VectorTable,
+        options: SearchOptions | None = None,
+    ) -> None:
+        self.table = table
+        self._connection = connection
+        self._options = options or SearchOptions()
+        self._catalogue: SearchCatalogue | None = None
+        self._read_at = 0.0
+        self._texts: dict[tuple[str, SearchPlan], str] = {}
+        self._explained: dict[str, _Explained] = {}
+
+    def search(
+        self,
+        query: Query,
+        *,
+        k: int = 10,
+        filters: Sequence[Filter] = (),
+        exact: bool = False,
+        with_vectors: bool = False,
+    ) -> SearchResult:
+        """Return the `k` nearest rows that pass the filters, or all there are if they are fewer.
+
+        PostgreSQL decides whether to read the vector index or the rows that pass; on a small table every row
+        is cheaper, and exact. An index that comes short of `k` rows is not believed: the search is repeated
+        exactly. Rows without a vector, and with cosine those whose vector is zero, are nobody's neighbours.
+
+        Args:
+            query: A vector of shape (dimension,), or a `QueryById`, whose own row is left out of the answer.
+            k: Rows wanted, 1 or more.
+            filters: All must hold.
+            exact: Compare every row; rows at the same distance come by id even where `k` cuts them.
+            with_vectors: Fetch the vectors too; without it none leaves the server.
+
+        Raises:
+            UsageError: An option is out of range, or a filter does not fit the table.
+            InputDataError: The query vector does not fit the table, or no row has the id.
+            DatabaseError: PostgreSQL refused.
+        """
+        with self._errors(filters):
+            plan = self._plan(
+                k, filters, exact=exact, by_id=isinstance(query, QueryById), with_vectors=with_vectors
+            )
+            parameters = self._parameters(query, plan)
+            found = self._found(plan, parameters)
+            if found.used_index and len(found.neighbours) < k:
+                found = self._found(_exactly(plan), parameters)
+        return found
+
+    def search_many(
+        self,
+        queries: NDArray[np.floating[Any]],
+        *,
+        k: int = 10,
+        filters: Sequence[Filter] = (),
+        exact: bool = False,
+    ) -> list[SearchResult]:
+        """Return the answer to each of many vectors, some hundred to a statement.
+
+        Args:
+            queries: Shape (queries, dimension).
+            k: As in `search`.
+            filters: As in `search`.
+            exact: As in `search`.
+
+        Raises:
+            UsageError, InputDataError, DatabaseError: As `search`.
+        """
+        with self._errors(filters):
+            plan = self._plan(k, filters, exact=exact)
+            vectors = [checked_vector(query, self.table, plan.shape.metric) for query in queries]
+            chunks = (vectors[start : start + BATCH_SIZE] for start in range(0, len(vectors), BATCH_SIZE))
+            return [result for chunk in chunks for result in self._found_many(plan, chunk)]
+
+    def hybrid(
+        self,
+        query: Query,
+        text: str,
+        *,
+        k: int = 10,
+        filters: Sequence[Filter] = (),
+        column: str | None = None,
+        config: str | None = None,
+    ) -> HybridResult:
+        """Return the `k` rows that stand highest in two lists: nearest vectors and best matching texts.
+
+        The lists are fused by reciprocal rank (Cormack, Clarke, Büttcher: "Reciprocal Rank Fusion outperforms
+        Condorcet and individual Rank Learning Methods", SIGIR 2009), each five times as long as `k`.
+
+        Args:
+            query: As in `search`.
+            text: What to look for, in the syntax of web search engines: words, "quoted phrases", or, -not.
+            k: As in `search`.
+            filters: Hold for both lists.
+            column: Text or tsvector column. Default: the only one, or the only one with an index.
+            config: Text search configuration. Default: that of the column's index, or the database's.
+
+        Raises:
+            UsageError: Also if there is no such column, or more than one.
+            InputDataError, DatabaseError: As `search`.
+        """
+        with self._errors(filters):
+            plan = self._plan(k * HYBRID_CANDIDATES, filters, by_id=isinstance(query, QueryById))
+            document = text_column(self._connection, self.table, column, config)
+            parameters = self._parameters(query, plan) | {"text": text}
+            statement = hybrid_statement(self.table, plan.shape, document, k)
+            rows, explained = self._run(plan, statement.as_string(self._connection), parameters)
+            if explained.index and len(rows) < k:
+                plan = _exactly(plan)
+                statement = hybrid_statement(self.table, plan.shape, document, k)
+                rows, explained = self._run(plan, statement.as_string(self._connection), parameters)
+        hits = [HybridHit(plain_id(row[0]), float(row[1]), row[2], row[3]) for row in rows]
+        warning = self._warning(plan, explained)
+        name = plan.shape.metric.name
+        return HybridResult(hits, name, document.name, document.config, explained.index, warning)
+
+    def explain(
+        self, query: Query, *, k: int = 10, filters: Sequence[Filter] = (), exact: bool = False
+    ) -> dict[str, Any]:
+        """Return the plan of the same search, as `EXPLAIN (VERBOSE, FORMAT JSON)` gives it; runs nothing.
+
+        Raises:
+            UsageError, InputDataError, DatabaseError: As `search`.
+        """
+        with self._errors(filters):
+            plan = self._plan(k, filters, exact=exact, by_id=isinstance(query, QueryById))
+            parameters = self._parameters(query, plan)
+            with self._settings(plan):
+                cursor = self._connection.execute(_explain(self._text("one", plan)), parameters)
+        return _plan_of(cursor)
+
+    def catalogue(self) -> SearchCatalogue:
+        """Return what the database says of the table, at most a minute old."""
+        now = time.monotonic()
+        if self._catalogue is None or now - self._read_at > MAX_AGE_S:
+            self._catalogue = read_catalogue(self._connection, self.table)
+            self._read_at = now
+            self._explained.clear()
+        return self._catalogue
+
+    def _plan(self, k: int, filters: Sequence[Filter], *, exact: bool = False, **more: bool) -> SearchPlan:
+        self._options.check(k)
+        catalogue = self.catalogue()
+        check_columns(filters, catalogue.columns, self.table.full_name)
+        plan = plan_search(catalogue, self._options, k=k, filters=tuple(filters), exact=exact, **more)
+        index = catalogue.index(plan.shape.metric.name, self._options.through)
+        check_through(index, self.table, self._options.through)
+        return plan
+
+    def _parameters(self, query: Query, plan: SearchPlan) -> dict[str, Any]:
+        filters = filter_parameters(plan.shape.filters)
+        if not isinstance(query, QueryById):
+            return filters | {"query": checked_vector(query, self.table, plan.shape.metric)}
+        check_stored(self._connection, self.table, query, plan.shape.metric)
+        return filters | {
+            "id": str(query.id)
+        }  # sent without a type, so that the server reads it as the column's
+
+    def _found(self, plan: SearchPlan, parameters: Mapping[str, Any]) -> SearchResult:
+        rows, explained = self._run(plan, self._text("one", plan), parameters)
+        return self._result(plan, explained, rows)
+
+    def _found_many(self, plan: SearchPlan, vectors: list[NDArray[np.float32]]) -> list[SearchResult]:
+        parameters = filter_parameters(plan.shape.filters) | {"queries": vectors}
+        rows, explained = self._run(plan, self._text("many", plan), parameters)
+        of_query: list[list[Sequence[Any]]] = [[] for _ in vectors]
+        for number, *row in rows:
+            of_query[number - 1].append(row)
+        results = [self._result(plan, explained, found) for found in of_query]
+        if explained.index is None:
+            return results
+        short = [place for place, found in enumerate(results) if len(found.neighbours) < plan.shape.k]
+        if short:
+            again = self._found_many(_exactly(plan), [vectors[place] for place in short])
+            for place, result in zip(short, again, strict=True):
+                results[place] = result
+        return results
+
+    def _result(self, plan: SearchPlan, explained: _Explained, rows: Sequence[Sequence[Any]]) -> SearchResult:
+        metric, index = plan.shape.metric, explained.index
+        is_ranked_again = index is not None and plan.shape.through != "column"
+        return SearchResult(
+            neighbours(rows, metric),
+            metric.name,
+            index,
+            plan.ef_search if index else None,
+            plan.shape.candidates if is_ranked_again else None,
+            self._warning(plan, explained),
+        )
+
+    def _warning(self, plan: SearchPlan, explained: _Explained) -> str:
+        is_wanted = plan.shape.through is None
+        if explained.index or is_wanted or not explained.reads_every_row:
+            return ""
+        return slow_search_warning(self.catalogue(), self.table, plan.shape.metric)
+
+    def _run(
+        self, plan: SearchPlan, text: str, parameters: Mapping[str, Any]
+    ) -> tuple[list[Any], _Explained]:
+        # A filter's value decides the plan, so the plan is asked for each time, and the statement is not
+        # prepared: PostgreSQL may give a prepared statement another one.
+        has_filters = bool(plan.shape.filters)
+        known = None if has_filters else self._explained.get(text)
+        execute = self._connection.execute
+        with self._settings(plan):
+            asked = None if known else execute(_explain(text), parameters, prepare=False)
+            cursor = execute(text, parameters, binary=True, prepare=not has_filters)
+        if asked:
+            self._explained[text] = _read_plan(_plan_of(asked))
+        return cursor.fetchall(), self._explained[text]
+
+    @contextmanager
+    def _settings(self, plan: SearchPlan) -> Iterator[None]:
+        """Search with the ef_search of `plan`, which ends with the block, in one round trip if it can be."""
+        connection = self._connection
+        statement = _ITERATIVE if self.catalogue().can_iterate else _SETTINGS
+        is_alone = connection.info.transaction_status == TransactionStatus.IDLE and connection.autocommit
+        # What a pipeline sends up to its end is one transaction. A rollback undoes the settings inside a
+        # caller's transaction, where they would otherwise stay on.
+        scope = connection.pipeline() if is_alone else connection.transaction(force_rollback=True)
+        with scope:
+            connection.execute(statement, (str(plan.ef_search),))
+            yield
+
+    def _text(self, kind: str, plan: SearchPlan) -> str:
+        # The values of filters are parameters, so they are left out of what a statement is kept under.
+        filters = tuple(replace(one, values=("",) * len(one.values)) for one in plan.shape.filters)
+        key = kind, replace(plan, shape=replace(plan.shape, filters=filters))
+        if key not in self._texts:
+            make = search_statement if kind == "one" else batch_statement
+            self._texts[key] = make(self.table, plan.shape).as_string(self._connection)
+        return self._texts[key]
+
+    @contextmanager
+    def _errors(self, filters: Sequence[Filter]) -> Iterator[None]:
+        with database_errors(f"cannot search '{self.table.full_name}'"):
+            try:
+                yield
+            except (psycopg.DataError, psycopg.errors.UndefinedFunction) as exc:
+                if not filters:
+                    raise
+                what = f"a filter does not fit its column in '{self.table.full_name}'"
+                raise UsageError(f"{what}: {filters_text(filters)}", why=first_line(exc)) from exc
+
+
+def _exactly(plan: SearchPlan) -> SearchPlan:
+    return replace(plan, shape=replace(plan.shape, through=None))
+
+
+def _explain(text: str) -> str:
+    return f"EXPLAIN (VERBOSE, FORMAT JSON) {text}"
+
+
+def _plan_of(cursor: psycopg.Cursor[Any]) -> dict[str, Any]:
+    row = cursor.fetchone()
+    return dict(row[0][0]["Plan"]) if row else {}
+
+
+def _read_plan(plan: dict[str, Any]) -> _Explained:
+    nodes = list(_nodes(plan))
+    ordered = (
+        node["Index Name"] for node in nodes if node["Node Type"] == "Index Scan" and "Order By" in node
+    )
+    # The rows that are searched, not the one whose vector they are compared with.
+    scans = [node["Node Type"] for node in nodes if node.get("Alias", "").startswith("stored")]
+    return _Explained(next(ordered, None), "Seq Scan" in scans)
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from _nodes(child)
