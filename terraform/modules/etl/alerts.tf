@@ -1,4 +1,9 @@
-# A run that failed tells whoever has subscribed to the topic.
+# A run that failed tells whoever has subscribed to the topic, and so does an alarm of the deployment.
+
+locals {
+  # Every alarm of the deployment, whichever module makes it.
+  alarm_arns = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name_prefix}-*"
+}
 
 resource "aws_cloudwatch_event_rule" "failed_run" {
   name        = "${local.job_name}-failed"
@@ -57,6 +62,29 @@ data "aws_iam_policy_document" "alerts_topic" {
       values   = [aws_cloudwatch_event_rule.failed_run.arn]
     }
   }
+
+  statement {
+    sid       = "PublishAlarms"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alerts.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = [local.alarm_arns]
+    }
+  }
 }
 
 resource "aws_sns_topic_policy" "alerts" {
@@ -64,7 +92,7 @@ resource "aws_sns_topic_policy" "alerts" {
   policy = data.aws_iam_policy_document.alerts_topic.json
 }
 
-# EventBridge cannot publish to a topic under AWS's own SNS key, whose policy nobody can change.
+# EventBridge and CloudWatch cannot publish to a topic under AWS's own SNS key, whose policy nobody can change.
 resource "aws_kms_key" "alerts" {
   description             = "Messages of ${var.name_prefix}-alerts."
   enable_key_rotation     = true
@@ -92,6 +120,7 @@ data "aws_iam_policy_document" "alerts_key" {
     }
   }
 
+  # EventBridge names no source when it asks for the key.
   statement {
     sid       = "EncryptFailedRuns"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -100,6 +129,29 @@ data "aws_iam_policy_document" "alerts_key" {
     principals {
       type        = "Service"
       identifiers = ["events.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid       = "EncryptAlarms"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = [local.alarm_arns]
     }
   }
 }

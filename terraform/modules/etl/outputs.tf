@@ -39,6 +39,6 @@ output "source_database_secret_arn" {
 }
 
 output "alerts_topic_arn" {
-  description = "ARN of the SNS topic that is told of failed runs; subscribe to it."
+  description = "ARN of the SNS topic that is told of failed runs, and of alarms whose names start with the prefix; subscribe to it."
   value       = aws_sns_topic.alerts.arn
 }

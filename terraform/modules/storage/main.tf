@@ -1,6 +1,9 @@
 data "aws_caller_identity" "current" {}
 
 locals {
+  # Results of Athena queries: copies, that are read once.
+  query_results_prefix = "athena-results/"
+
   # Versions matter where an overwrite loses something: the models and embeddings in use. The training data and the
   # scripts can be made again, and recommendations are only ever added: there, versions would only double the bill.
   buckets = {
@@ -20,9 +23,12 @@ locals {
       expiration = { "logs/" = var.log_retention_days }
     }
     recommendations = {
-      purpose    = "recommendations"
-      versioned  = false
-      expiration = var.recommendations_retention_days == null ? {} : { "" = var.recommendations_retention_days }
+      purpose   = "recommendations"
+      versioned = false
+      expiration = merge(
+        { (local.query_results_prefix) = 7 },
+        var.recommendations_retention_days == null ? {} : { "" = var.recommendations_retention_days },
+      )
     }
   }
 

@@ -254,7 +254,26 @@ run "a_failed_run_is_told_to_the_topic" {
       one(data.aws_iam_policy_document.alerts_topic.statement[0].condition).values == tolist([aws_cloudwatch_event_rule.failed_run.arn])
       && data.aws_iam_policy_document.alerts_topic.statement[0].actions == toset(["sns:Publish"])
     )
-    error_message = "only that rule may publish to the topic"
+    error_message = "of all rules only that one may publish to the topic"
+  }
+}
+
+run "alarms_of_the_deployment_and_no_others_may_use_the_topic" {
+  command = apply
+
+  assert {
+    condition     = [for s in data.aws_iam_policy_document.alerts_topic.statement : one(one(s.principals).identifiers)] == ["events.amazonaws.com", "cloudwatch.amazonaws.com"]
+    error_message = "EventBridge and CloudWatch may publish, and nobody else"
+  }
+
+  assert {
+    condition = alltrue([for s in [data.aws_iam_policy_document.alerts_topic.statement[1], one([for s in data.aws_iam_policy_document.alerts_key.statement : s if s.sid == "EncryptAlarms"])] :
+      { for c in s.condition : c.variable => "${c.test} ${one(c.values)}" } == {
+        "aws:SourceAccount" = "StringEquals 123456789012"
+        "aws:SourceArn"     = "ArnLike arn:aws:cloudwatch:eu-central-1:123456789012:alarm:vectorops-test-*"
+      }
+    ])
+    error_message = "topic and key must ask CloudWatch for an alarm whose name starts with the deployment's prefix"
   }
 }
 

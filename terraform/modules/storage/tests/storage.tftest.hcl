@@ -114,8 +114,13 @@ run "recommendations_are_kept_for_good_by_default" {
   command = plan
 
   assert {
-    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.this["recommendations"].rule : rule.id] == ["abort-unfinished-uploads"]
-    error_message = "nothing delivered may expire unless asked"
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.this["recommendations"].rule : "${rule.filter[0].prefix}:${rule.expiration[0].days}" if length(rule.expiration) > 0] == ["athena-results/:7"]
+    error_message = "nothing delivered may expire unless asked, only results of queries after a week"
+  }
+
+  assert {
+    condition     = output.query_results_prefix == "athena-results/"
+    error_message = "queries must be told to put their results where they expire"
   }
 }
 
