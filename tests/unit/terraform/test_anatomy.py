@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.terraform.terraform_files import (
     TERRAFORM,
+    Block,
     all_blocks,
     blocks,
     modules,
@@ -108,6 +109,18 @@ def test_every_environment_sets_only_what_the_root_knows() -> None:
             assert not unknown, f"{path.name}: {name} has no {sorted(unknown)}"
 
 
+def test_every_setting_of_an_object_reaches_what_it_is_for() -> None:
+    """Terraform does not mind an attribute that nothing reads."""
+    unread = [
+        f"{variable}: {name}"
+        for variable in all_blocks("variable")
+        if variable.attributes["type"].startswith("object(")
+        for name in re.findall(r"^  (\w+) += ", variable.attributes["type"], re.MULTILINE)
+        if not _is_read(variable, name)
+    ]
+    assert unread == []
+
+
 def test_every_file_is_formatted() -> None:
     if shutil.which("terraform") is None:
         pytest.skip("terraform is not on PATH; `make setup` installs it")
@@ -115,6 +128,13 @@ def test_every_file_is_formatted() -> None:
         ["terraform", "fmt", "-check", "-recursive", "-diff", str(TERRAFORM)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _is_read(variable: Block, attribute: str) -> bool:
+    """Return whether something reads the attribute, or the variable as a whole, besides its validations."""
+    reference = re.compile(rf"var\.{variable.labels[0]}(\.{attribute}\b|\)|$)", re.MULTILINE)
+    files = (path for path in variable.path.parent.glob("*.tf") if path != variable.path)
+    return any(reference.search(path.read_text()) for path in files)
 
 
 def _settings(type_expression: str) -> set[str]:

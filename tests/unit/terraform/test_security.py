@@ -14,6 +14,8 @@ WITHOUT_RESOURCE = {
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcEndpoints",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
 }
 # In the policy of a KMS key, "*" means that key.
 KEY_POLICIES = {"alerts_key"}
@@ -76,6 +78,18 @@ def test_every_database_is_encrypted_and_keeps_its_own_password_unlike_the_lab()
         or d.attributes.get("manage_master_user_password") != "true"
     ]
     assert wrong == []
+
+
+def test_every_stream_is_encrypted_unlike_the_lab() -> None:
+    streams = all_blocks("resource", label="aws_kinesis_stream")
+    assert streams
+    assert [str(s) for s in streams if s.attributes.get("encryption_type") != '"KMS"'] == []
+
+
+def test_every_url_of_a_function_asks_for_a_signature_unlike_the_lab() -> None:
+    urls = all_blocks("resource", label="aws_lambda_function_url")
+    assert urls
+    assert [str(u) for u in urls if u.attributes.get("authorization_type") != '"AWS_IAM"'] == []
 
 
 def test_the_job_finds_its_password_by_the_arn_of_a_secret_unlike_the_lab() -> None:
