@@ -1,6 +1,7 @@
 import os
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,8 +147,9 @@ def test_as_root_the_account_nobody_can_serve(tmp_path: Path) -> None:
     launcher = other_account()
     if launcher is None:
         pytest.skip("no account 'nobody', or no setpriv")
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to(tempfile.gettempdir()) and folder != Path(tempfile.gettempdir()):
+            folder.chmod(0o755)
     create_cluster(tmp_path / "data", user="a", password="b", database="c", launcher=launcher)
     server = PostgresProcess(tmp_path / "data", find_free_port(), tmp_path / "log", launcher=launcher)
     server.start()
