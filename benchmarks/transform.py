@@ -44,7 +44,7 @@ from vectorops.functions.deadline import Deadline
 from vectorops.functions.runtime import open_store
 from vectorops.functions.store import Recommender
 from vectorops.functions.transform import Transform
-from vectorops.infra.packages import build_packages
+from vectorops.infra.packages import build_functions
 from vectorops.local.ports import LOOPBACK, find_free_port
 from vectorops.local.postgres import PostgresProcess, create_cluster
 from vectorops.recommender.artifacts import write_artifacts
@@ -311,8 +311,7 @@ class ReplacedHandler(http.server.BaseHTTPRequestHandler):
 def cold_start(around: Stack, folder: Path) -> dict[str, float]:
     """Return the median seconds of each step from a new process to the first answer, as deployed."""
     environment = Environment("bench", "local", "us-east-1", folder / "unused", folder / "state")
-    packages = build_packages(Project(CHECKOUT, {"bench": environment}), environment)
-    [package] = [one.path for one in packages if one.name.startswith("functions/")]
+    package = build_functions(Project(CHECKOUT, {"bench": environment}), environment).path
     print(f"package: {package.stat().st_size / 1e6:.1f} MB zipped", flush=True)
     zipfile.ZipFile(package).extractall(folder / "task")
     runs = [_one_start(around, folder / "task") for _ in range(COLD_RUNS)]

@@ -25,29 +25,23 @@ class Package:
 def build_packages(project: Project, environment: Environment) -> list[Package]:
     """Build everything the stack uploads into the environment's build folder and return what is there.
 
-    Raises:
-        VectorOpsError: A function cannot be built.
-        AwsError: The certificate authorities of RDS cannot be fetched; functions on AWS carry them.
+    Glue takes a job as one script, so a script is its own package.
     """
     folder = environment.state_dir / "build"
-    return [*_glue_scripts(project, folder), _functions(project, environment, folder)]
-
-
-def _glue_scripts(project: Project, folder: Path) -> list[Package]:
-    """Glue takes a job as one script, so a script is its own package."""
     shutil.rmtree(folder / "glue", ignore_errors=True)
     (folder / "glue").mkdir(parents=True)
     scripts = sorted((project.root / "vectorops" / "glue").glob("*.py"))
     return [_copy(script, folder) for script in scripts if script.name != "__init__.py"]
 
 
-def _copy(script: Path, folder: Path) -> Package:
-    name = f"glue/{script.name}"
-    shutil.copyfile(script, folder / name)
-    return _package(folder, name)
+def build_functions(project: Project, environment: Environment) -> Package:
+    """Build the package of the Lambda functions into the environment's build folder.
 
-
-def _functions(project: Project, environment: Environment, folder: Path) -> Package:
+    Raises:
+        VectorOpsError: It cannot be built.
+        AwsError: The certificate authorities of RDS cannot be fetched; functions on AWS carry them.
+    """
+    folder = environment.state_dir / "build"
     # A function in a private subnet cannot fetch the authorities itself.
     authorities = {} if environment.is_local else {BUNDLE_NAME: rds_ca_bundle(project.root / ".tools")}
     build_function(
@@ -60,6 +54,12 @@ def _functions(project: Project, environment: Environment, folder: Path) -> Pack
         extra_files=authorities,
     )
     return _package(folder, RECOMMENDER)
+
+
+def _copy(script: Path, folder: Path) -> Package:
+    name = f"glue/{script.name}"
+    shutil.copyfile(script, folder / name)
+    return _package(folder, name)
 
 
 def _package(folder: Path, name: str) -> Package:

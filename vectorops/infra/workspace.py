@@ -32,7 +32,8 @@ def root_variables(environment: Environment) -> dict[str, object]:
         "environment": environment.name,
         "region": environment.region,
         "local_target": environment.is_local,
-        "build_dir": str(environment.state_dir / "build"),
+        # Relative to the working folder, so that another machine's path is not a change.
+        "build_dir": "../build",
     }
 
 

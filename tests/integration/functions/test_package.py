@@ -16,7 +16,7 @@ from vectorops.database.authorities import BUNDLE_NAME
 from vectorops.functions.runtime import open_store
 from vectorops.functions.transform import Transform
 from vectorops.infra.function_package import MAX_ZIPPED_BYTES
-from vectorops.infra.packages import build_packages
+from vectorops.infra.packages import build_functions
 from vectorops.settings import Environment, Project
 
 CHECKOUT = Path(__file__).parents[3]
@@ -37,14 +37,13 @@ assert all(name.startswith(sys.argv[1]) for name in found), found
 
 
 def build(folder: Path, target: Any) -> Path:
-    """Build all packages in a project folder of its own and return the functions' one."""
+    """Build the package of the functions in a project folder of its own."""
     for name in ("vectorops", "requirements"):
         (folder / name).symlink_to(CHECKOUT / name)
     (folder / ".tools").mkdir()
     (folder / ".tools" / BUNDLE_NAME).write_text("authorities")
     environment = Environment("test", target, "us-east-1", folder / "unused.tfvars", folder / "state")
-    packages = build_packages(Project(folder, {"test": environment}), environment)
-    [functions] = [package for package in packages if package.name.startswith("functions/")]
+    functions = build_functions(Project(folder, {"test": environment}), environment)
     assert functions.size_bytes == functions.path.stat().st_size
     return functions.path
 
