@@ -78,7 +78,7 @@ class Pipeline:
         metrics: dict[str, Any] = json.loads(found[-1].removeprefix(METRICS_MARK))
         return metrics
 
-    def keys(self, prefix: str = PREFIX) -> set[str]:
+    def objects(self, prefix: str = PREFIX) -> set[str]:
         pages = self.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=LAKE, Prefix=prefix)
         return set(pages.search("Contents[].Key")) - {None}
 
@@ -88,7 +88,7 @@ class Pipeline:
         location = table["StorageDescriptor"]["Location"].removeprefix(f"s3://{LAKE}/")
         bodies = [
             self.aws.client("s3").get_object(Bucket=LAKE, Key=key)["Body"].read()
-            for key in self.keys(location)
+            for key in self.objects(location)
             if key.endswith(".parquet")
         ]
         return sum(pq.ParquetFile(io.BytesIO(body)).metadata.num_rows for body in bodies)
@@ -171,7 +171,7 @@ def definition() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def first(pipeline: Pipeline) -> JobRun:
     """A run that went well."""
-    return pipeline.wait(pipeline.start(partition_by="country"))
+    return pipeline.wait(pipeline.start(partition_by="city"))
 
 
 def test_the_deployed_job_reads_the_source_and_writes_the_training_data(
@@ -180,6 +180,7 @@ def test_the_deployed_job_reads_the_source_and_writes_the_training_data(
     assert (first.state, first.error) == ("SUCCEEDED", "")
     assert pipeline.metrics(first)["rows_written"] == RATINGS
     assert pipeline.rows() == RATINGS
+    assert {"city=Köln", "city=Århus", "city=New Bedford"} < {key.split("/")[2] for key in pipeline.objects()}
     assert first.execution_s >= pipeline.metrics(first)["elapsed_s"] - 1
     assert not list(runs_folder(pipeline.environment).iterdir())
 
@@ -192,7 +193,7 @@ def test_a_wrong_password_and_a_failed_gate_are_the_error_of_the_run(
     secret = json.dumps({"username": source.user, "password": password})
     arn = aws.client("secretsmanager").create_secret(Name="wrong", SecretString=secret)["ARN"]
     create_connection(aws, "wrong", f"jdbc:mysql://{source.host}:{source.port}/{source.name}", arn)
-    keys = pipeline.keys()
+    keys = pipeline.objects()
     with closing(connect_source(source)) as connection:
         connection.execute('INSERT INTO ratings SELECT 99999, max("productCode"), 3 FROM products')
         expected = {
@@ -206,16 +207,16 @@ def test_a_wrong_password_and_a_failed_gate_are_the_error_of_the_run(
             assert "\n" not in run.error
             assert password not in run.error + "".join(log_lines(aws, run) + log_lines(aws, run, "error"))
         connection.execute('DELETE FROM ratings WHERE "customerNumber" = 99999')
-    assert pipeline.keys() == keys
+    assert pipeline.objects() == keys
     assert pipeline.rows() == RATINGS
 
 
 def test_a_run_whose_spark_is_killed_in_mid_write_has_failed_and_leaves_the_old_data(
     pipeline: Pipeline, first: JobRun
 ) -> None:
-    before = pipeline.keys()
+    before = pipeline.objects()
     run_id = pipeline.start()
-    while pipeline.keys() == before:
+    while pipeline.objects() == before:
         time.sleep(0.01)
     for process in processes_in(runs_folder(pipeline.environment)):
         if process.name() == "java":

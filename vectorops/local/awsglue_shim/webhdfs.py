@@ -53,6 +53,13 @@ class _Handler(BaseHTTPRequestHandler):
     # The answers are small and come in two writes; waiting to join them costs 40 ms each.
     disable_nagle_algorithm = True
     server: _Server
+    raw_requestline: bytes
+
+    def parse_request(self) -> bool:
+        """Read the request line; Hadoop writes paths in raw UTF-8, where bytes 85 and A0 look like blanks."""
+        line = self.raw_requestline
+        self.raw_requestline = b"".join(bytes([byte]) if byte < 128 else b"%%%02X" % byte for byte in line)
+        return super().parse_request()
 
     def do_GET(self) -> None:
         self._answer(
