@@ -118,7 +118,8 @@ def test_without_a_terminal_and_without_yes_a_destroy_stops(stack: Cli) -> None:
 def test_replacing_the_database_is_refused_unless_it_is_named(stack: Cli, tmp_path: Path) -> None:
     var_file = stack.project / "terraform/environments/local.tfvars"
     changed = tmp_path / "changed.tfvars"
-    changed.write_text(var_file.read_text().replace("database = {", f'database = {{\n  kms_key_arn = "{KEY}"'))
+    key = f'database = {{\n  kms_key_arn = "{KEY}"'
+    changed.write_text(var_file.read_text().replace("database = {", key))
     answer = _with_var_file(stack, changed, "deploy", "--yes")
     assert answer.code == 2
     assert "database 'vectorops-local-vector-db' and lose its data" in answer.err

@@ -67,7 +67,7 @@ def test_a_row_that_the_server_refuses_leaves_the_old_tables(source: SourceConne
     init_source(source, generate_sample())
     twice = [*generate_sample().ratings, *generate_sample().ratings]
     new = replace(generate_sample(customers=40, seed=3, ratings=10), ratings=twice)
-    with pytest.raises(DatabaseError, match="they are as before: [Dd]uplicate"):
+    with pytest.raises(DatabaseError, match=r"they are as before: [Dd]uplicate"):
         init_source(source, new)
     assert tables(source) == as_lists(generate_sample())
     init_source(source, generate_sample(ratings=50))

@@ -21,5 +21,5 @@ def test_an_environment_without_state_is_not_deployed() -> None:
 
 
 def test_outputs_of_an_older_version_are_recognised() -> None:
-    with pytest.raises(UsageError, match="its state has no .*database_host"):
+    with pytest.raises(UsageError, match=r"its state has no .*database_host"):
         Stack.from_outputs({"region": {"value": "us-east-1"}}, "dev")
