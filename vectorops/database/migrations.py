@@ -260,7 +260,7 @@ def _lock_holder(connection: psycopg.Connection[Any]) -> str:
 
 def _apply(connection: psycopg.Connection[Any], migration: Migration) -> None:
     with database_errors(f"migration {migration.file_name} could not be committed"), connection.transaction():
-        # A user called vectorops would otherwise put what has no schema, the extension say, beside the history.
+        # What has no schema, such as the extension, goes to that of the user's name, were the user vectorops.
         connection.execute("SET LOCAL search_path TO public")
         for statement in split_statements(migration.script):
             _execute(connection, migration, statement)
