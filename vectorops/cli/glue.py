@@ -187,4 +187,6 @@ def _show_runs(console: Console, job: str, runs: list["JobRun"]) -> None:
 def _figure(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_figure(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
