@@ -23,26 +23,28 @@ class LogTail:
     Args:
         logs: CloudWatch Logs client.
         group: Log group.
-        stream_prefix: Start of the names of the streams: the run's id.
+        run_id: The streams are called so, or so with a suffix such as "-driver".
     """
 
-    def __init__(self, logs: "CloudWatchLogsClient", group: str, stream_prefix: str) -> None:
+    def __init__(self, logs: "CloudWatchLogsClient", group: str, run_id: str) -> None:
         self._logs = logs
         self._group = group
-        self._prefix = stream_prefix
+        self._run_id = run_id
         self._tokens: dict[str, str] = {}
 
     def read_new(self) -> list[str]:
         """Return the lines since the last call, stream by stream; none while there is no log yet."""
         try:
             pages = self._logs.get_paginator("describe_log_streams").paginate(
-                logGroupName=self._group, logStreamNamePrefix=self._prefix
+                logGroupName=self._group, logStreamNamePrefix=self._run_id
             )
-            names = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+            streams = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
         except ClientError as exc:
             if exc.response["Error"]["Code"] == "ResourceNotFoundException":
                 return []
             raise
+        # Of a repeated attempt the id begins with this run's, and an underscore follows.
+        names = [name for name in streams if name == self._run_id or name.startswith(f"{self._run_id}-")]
         return [line for name in names for line in self._read_stream(name)]
 
     def _read_stream(self, name: str) -> list[str]:
