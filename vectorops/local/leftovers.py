@@ -34,7 +34,9 @@ def stop_leftover(data_dir: Path) -> bool:
 def _is_server(process: psutil.Process) -> bool:
     """Whether it is the server itself rather than a backend, which names its work in its command line."""
     with contextlib.suppress(psutil.Error):
-        return not process.cmdline()[0].startswith("postgres: ")
+        # A process that has just ended has no command line any more.
+        command = process.cmdline()
+        return bool(command) and not command[0].startswith("postgres: ")
     return False
 
 
