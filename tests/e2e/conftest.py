@@ -22,7 +22,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, rebuilt: object) -> Iterator
     """The CLI, with the stack deployed and the schema applied."""
     cli = make_project(tmp_path_factory.mktemp("stack"))
     try:
-        cli.ok("deploy", "--yes")
+        deployed = cli.run("deploy", "--yes")
+        assert deployed.code == 0, deployed.err + cli.run("local", "status").out + cli.run("local", "logs").out
         cli.ok("schema", "apply")
         yield cli
     finally:

@@ -25,7 +25,8 @@ def stop_leftover(data_dir: Path) -> bool:
             server.send_signal(_STOP_SIGNALS[server.info["name"]])
     psutil.wait_procs(servers, _STOP_TIMEOUT_S)
     for process in _processes_in(data_dir):
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     psutil.wait_procs(found, _STOP_TIMEOUT_S)
     (data_dir / "postmaster.pid").unlink(missing_ok=True)
     return bool(found)
