@@ -23,7 +23,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, rebuilt: object) -> Iterator
     cli = make_project(tmp_path_factory.mktemp("stack"))
     try:
         deployed = cli.run("deploy", "--yes")
-        assert deployed.code == 0, deployed.err + cli.run("local", "status").out + cli.run("local", "logs").out
+        assert deployed.code == 0, deployed.err + cli.run("local", "logs").out
         cli.ok("schema", "apply")
         yield cli
     finally:
