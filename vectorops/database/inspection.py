@@ -31,14 +31,12 @@ JOIN pg_class c ON c.oid = part WHERE c.relkind = 'r'
 """
 
 # First version with the fault, first without it, and what it does: pgvector CHANGELOG, CVE-2026-3172.
-_FAULTS = (
-    (
-        "0.6.0",
-        "0.8.2",
-        "CVE-2026-3172: a parallel HNSW build can crash the server or leak data of other tables",
-    ),
-    ("0.5.0", "0.8.4", "VACUUM can corrupt an HNSW index, or stop with an error"),
+_PARALLEL_BUILDS = (
+    "0.6.0",
+    "0.8.2",
+    "CVE-2026-3172: a parallel HNSW build can crash the server or leak data of other tables",
 )
+_FAULTS = (_PARALLEL_BUILDS, ("0.5.0", "0.8.4", "VACUUM can corrupt an HNSW index, or stop with an error"))
 
 
 @dataclass(frozen=True)
@@ -105,11 +103,12 @@ class DatabaseState:
 
 def pgvector_faults(version: str) -> list[str]:
     """Return the known faults of a pgvector version that put data or answers at risk."""
-    return [
-        f"{fault} (mended in {mended})"
-        for first, mended, fault in _FAULTS
-        if _version(first) <= _version(version) < _version(mended)
-    ]
+    return [fault for one in _FAULTS if (fault := _fault(version, one))]
+
+
+def parallel_build_fault(version: str) -> str | None:
+    """Return why a pgvector version must not build an index with parallel workers, or None if it may."""
+    return _fault(version, _PARALLEL_BUILDS)
 
 
 def extension_update(installed: str | None, available: str | None) -> str | None:
@@ -172,6 +171,12 @@ def database_state(connection: psycopg.Connection[Any], migrations: Path, *, loa
             tables=tables,
             loads=last_loads(connection, loads),
         )
+
+
+def _fault(version: str, fault: tuple[str, str, str]) -> str | None:
+    first, mended, what = fault
+    is_affected = _version(first) <= _version(version) < _version(mended)
+    return f"{what} (mended in {mended})" if is_affected else None
 
 
 def _version(text: str) -> tuple[int, ...]:
