@@ -15,9 +15,10 @@ from vectorops.embeddings.ids import INTEGER_BYTES
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 _ELEMENTS = {"vector": ">f4", "halfvec": ">f2"}
+_PLACE = [("source_bytes", ">i4"), ("source", ">i4"), ("line_bytes", ">i4"), ("line", ">i8")]
 
 
-def encode(batch: Batch, table: VectorTable, source: int) -> Iterator[memoryview]:
+def encode(batch: Batch, table: VectorTable, source: int | None) -> Iterator[memoryview]:
     """Yield the rows (id, vector, source, line) of a batch as `vector_recv` and its like take them.
 
     All rows whose ids have the same length are one array, so no Python code runs per row. The rows come
@@ -26,7 +27,7 @@ def encode(batch: Batch, table: VectorTable, source: int) -> Iterator[memoryview
     Args:
         batch: Validated for `table`.
         table: Whose id and vector types count.
-        source: Number of the file in the load.
+        source: Number of the file in the load, or None to leave source and line out of the rows.
     """
     if table.id_type in INTEGER_BYTES:
         size = INTEGER_BYTES[table.id_type]
@@ -39,35 +40,30 @@ def encode(batch: Batch, table: VectorTable, source: int) -> Iterator[memoryview
         yield _records(part, _fixed_width(part.ids, int(length)), table, source)
 
 
-def _records(batch: Batch, ids: Any, table: VectorTable, source: int) -> memoryview:
+def _records(batch: Batch, ids: Any, table: VectorTable, source: int | None) -> memoryview:
     elements = np.dtype(_ELEMENTS[table.vector_type])
     dimension = batch.vectors.shape[1]
-    records = np.zeros(
-        len(batch),
-        [
-            ("fields", ">i2"),
-            ("id_bytes", ">i4"),
-            ("id", ids.dtype),
-            ("vector_bytes", ">i4"),
-            ("dimension", ">i2"),
-            ("unused", ">i2"),
-            ("elements", elements, (dimension,)),
-            ("source_bytes", ">i4"),
-            ("source", ">i4"),
-            ("line_bytes", ">i4"),
-            ("line", ">i8"),
-        ],
-    )
-    records["fields"] = 4
+    fields: list[Any] = [
+        ("fields", ">i2"),
+        ("id_bytes", ">i4"),
+        ("id", ids.dtype),
+        ("vector_bytes", ">i4"),
+        ("dimension", ">i2"),
+        ("unused", ">i2"),
+        ("elements", elements, (dimension,)),
+    ]
+    records = np.zeros(len(batch), fields + (_PLACE if source is not None else []))
+    records["fields"] = 2 if source is None else 4
     records["id_bytes"] = ids.dtype.itemsize
     records["id"] = ids
     records["vector_bytes"] = 4 + dimension * elements.itemsize
     records["dimension"] = dimension
     records["elements"] = batch.vectors
-    records["source_bytes"] = 4
-    records["source"] = source
-    records["line_bytes"] = 8
-    records["line"] = batch.lines
+    if source is not None:
+        records["source_bytes"] = 4
+        records["source"] = source
+        records["line_bytes"] = 8
+        records["line"] = batch.lines
     return records.view(np.uint8).data
 
 

@@ -1,8 +1,7 @@
 """Loading embeddings into a table: all of it, or nothing."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,17 +12,11 @@ import psycopg
 from vectorops.database.connection import database_errors
 from vectorops.database.load_log import Load, record_load
 from vectorops.embeddings import staging
-from vectorops.embeddings.batch import Block, Parsed, Reject
-from vectorops.embeddings.csv_file import CsvFile
-from vectorops.embeddings.encoder import encode
+from vectorops.embeddings.intake import Intake, OnProgress
 from vectorops.embeddings.preflight import Columns, Plan, prepare
-from vectorops.embeddings.reader import map_in_order, parse_block
-from vectorops.embeddings.rejects import Rejects, RejectsFile, StopAtFirst, default_path
+from vectorops.embeddings.rejects import RejectsFile, StopAtFirst, default_path
 from vectorops.embeddings.sources import Source
-from vectorops.embeddings.streams import Meter
-from vectorops.embeddings.text import quote
-
-OnProgress = Callable[[int, int], None]
+from vectorops.embeddings.writing import compare, write
 
 
 @dataclass(frozen=True)
@@ -113,8 +106,8 @@ def load_embeddings(
         connection.transaction(force_rollback=dry_run),
     ):
         plan = prepare(connection, sources, table, create=create, columns=Columns(id_column, vector_column))
-        intake = _Intake(plan, rejects, on_progress)
-        changes = _write(connection, plan, intake, dry_run=dry_run)
+        intake = Intake(plan, rejects, on_progress)
+        changes = compare(connection, intake) if dry_run else write(connection, intake)
         report = _report(plan, intake, changes, dry_run=dry_run)
         if not dry_run:
             record_load(connection, _log_entry(report, plan, started_at, model_version))
@@ -122,65 +115,7 @@ def load_embeddings(
     return replace(report, elapsed_s=time.monotonic() - started)
 
 
-class _Intake:
-    """Turns files into encoded rows, and keeps count.
-
-    Attributes:
-        read: Rows so far, good and bad.
-        meter: Bytes so far.
-    """
-
-    def __init__(self, plan: Plan, rejects: Rejects, on_progress: OnProgress) -> None:
-        self.read = 0
-        self.meter = Meter()
-        self.rejects = rejects
-        self._plan = plan
-        self._on_progress = on_progress
-
-    def chunks(self) -> Iterator[memoryview]:
-        """Yield the rows of all files in order, encoded."""
-        with closing(map_in_order(self._parse_and_encode, self._blocks())) as results:
-            for parsed, encoded in results:
-                self.read += len(parsed.batch) + len(parsed.rejects)
-                self.rejects.add(parsed.rejects)
-                yield from encoded
-                self._on_progress(self.read, self.meter.bytes_read)
-
-    def _blocks(self) -> Iterator[tuple[int, CsvFile, Block]]:
-        for number, file in enumerate(self._plan.files):
-            for block in file.blocks(self.meter):
-                yield number, file, block
-
-    def _parse_and_encode(self, item: tuple[int, CsvFile, Block]) -> tuple[Parsed, list[memoryview]]:
-        number, file, block = item
-        parsed = parse_block(block, file.layout, self._plan.table)
-        return parsed, list(encode(parsed.batch, self._plan.table, number))
-
-
-def _write(
-    connection: psycopg.Connection[Any], plan: Plan, intake: _Intake, *, dry_run: bool
-) -> staging.Changes:
-    staging.create_staging(connection, plan.table)
-    staging.copy_into_staging(connection, intake.chunks())
-    if staging.has_duplicates(connection):
-        intake.rejects.add(_reject(duplicate, plan) for duplicate in staging.read_duplicates(connection))
-        staging.delete_duplicates(connection)
-    if dry_run:
-        return staging.compare_staging(connection, plan.table)
-    return staging.merge_staging(connection, plan.table)
-
-
-def _reject(duplicate: staging.Duplicate, plan: Plan) -> Reject:
-    first = f"{plan.files[duplicate.first_source].source.name} line {duplicate.first_line}"
-    return Reject(
-        plan.files[duplicate.source].source.name,
-        duplicate.line,
-        f"the id {quote(duplicate.id)} is in {first} already",
-        f'{duplicate.id},"{duplicate.vector}"',
-    )
-
-
-def _report(plan: Plan, intake: _Intake, changes: staging.Changes, *, dry_run: bool) -> LoadReport:
+def _report(plan: Plan, intake: Intake, changes: staging.Changes, *, dry_run: bool) -> LoadReport:
     rejects = intake.rejects
     ignored = dict.fromkeys(name for file in plan.files for name in file.layout.ignored)
     return LoadReport(

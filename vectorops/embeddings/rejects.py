@@ -45,6 +45,9 @@ class StopAtFirst:
                 hint="mend it, or load the other rows with --on-error reject",
             )
 
+    def clear(self) -> None:
+        """Do nothing: there are none."""
+
     def publish(self) -> None:
         """Do nothing: there are none."""
 
@@ -97,6 +100,12 @@ class RejectsFile:
                 self._open()
             self._rows.writerow((reject.source, reject.line, reject.reason, reject.text))
             self.count += 1
+
+    def clear(self) -> None:
+        """Forget all rejects, to take them again."""
+        if self._file is not None:
+            self._file.close()
+            self._file, self.count = None, 0
 
     def publish(self) -> None:
         """Let the file appear.

@@ -1,4 +1,4 @@
-"""The writer: rows into a staging table by binary COPY, and from there into the table in one statement."""
+"""The writer: binary COPY into an empty table, or into a staging table that is merged in one statement."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,7 +19,12 @@ _CREATE = sql.SQL("""
 CREATE TEMP TABLE vectorops_staged WITH (toast_tuple_target = 8160) ON COMMIT DROP AS
 SELECT {id} AS id, {vector} AS embedding, 0::int AS source, 0::bigint AS line FROM {table} WITH NO DATA
 """)
-_COPY = "COPY vectorops_staged (id, embedding, source, line) FROM STDIN (FORMAT BINARY)"
+_COPY_STAGED = sql.SQL("COPY vectorops_staged (id, embedding, source, line) FROM STDIN (FORMAT BINARY)")
+_COPY = sql.SQL("COPY {table} ({id}, {vector}) FROM STDIN (FORMAT BINARY)")
+_TAKES_COPY = sql.SQL("""
+SELECT NOT row_security_active(%s::regclass) AND NOT EXISTS (SELECT FROM {table})
+""")
+_LOCK = "pg_{}advisory_xact_lock(hashtextextended('vectorops load into ' || %s, 0))"
 _HAS_DUPLICATES = "SELECT EXISTS (SELECT FROM vectorops_staged GROUP BY id HAVING count(*) > 1)"
 _NUMBERED = sql.SQL("""
 SELECT ctid AS place, row_number() OVER same_id AS number,
@@ -83,18 +88,37 @@ class Duplicate:
     vector: str
 
 
+def try_lock(connection: psycopg.Connection[Any], table: VectorTable) -> bool:
+    """Keep other loads from writing into `table` until the end of the transaction, unless one does now."""
+    row = connection.execute(f"SELECT {_LOCK.format('try_')}".encode(), (table.full_name,)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def takes_copy(connection: psycopg.Connection[Any], table: VectorTable) -> bool:
+    """Whether rows can go straight into `table`: it is empty and without row policies, which COPY refuses."""
+    name = table.qualified.as_string(connection)
+    return connection.execute(_TAKES_COPY.format(table=table.qualified), (name,)).fetchone() == (True,)
+
+
+def copy_into_table(
+    connection: psycopg.Connection[Any], table: VectorTable, chunks: Iterable[memoryview]
+) -> int:
+    """Write rows, encoded without source and line; return how many the table took.
+
+    Raises:
+        psycopg.errors.UniqueViolation: An id is there twice. The transaction has failed.
+    """
+    return _copy(connection, _named(_COPY, table), chunks)
+
+
 def create_staging(connection: psycopg.Connection[Any], table: VectorTable) -> None:
     """Create the staging table, with the types that `table` has, until the end of the transaction."""
     connection.execute(_named(_CREATE, table))
 
 
 def copy_into_staging(connection: psycopg.Connection[Any], chunks: Iterable[memoryview]) -> None:
-    """Write rows, encoded as `encoder.encode` does it."""
-    with connection.cursor().copy(_COPY) as copy:
-        copy.write(HEADER)
-        for chunk in chunks:
-            copy.write(chunk)
-        copy.write(TRAILER)
+    """Write rows, encoded with source and line."""
+    _copy(connection, _COPY_STAGED, chunks)
 
 
 def has_duplicates(connection: psycopg.Connection[Any]) -> bool:
@@ -126,8 +150,7 @@ def merge_staging(connection: psycopg.Connection[Any], table: VectorTable) -> Ch
     Loads into the same table take turns here, so that they cannot wait for each other's rows. Writers of
     other kinds go on; when one of them gets in the way, the statement starts again and sees what it wrote.
     """
-    lock = f"vectorops load into {table.full_name}"
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (lock,))
+    connection.execute(f"SELECT {_LOCK.format('')}".encode(), (table.full_name,))
     connection.execute("ANALYZE vectorops_staged (id)")
     for _ in range(_MERGE_ATTEMPTS - 1):
         try:
@@ -136,6 +159,18 @@ def merge_staging(connection: psycopg.Connection[Any], table: VectorTable) -> Ch
         except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected):
             continue
     return _changes(connection, _MERGE, table)
+
+
+def _copy(
+    connection: psycopg.Connection[Any], statement: sql.SQL | sql.Composed, chunks: Iterable[memoryview]
+) -> int:
+    cursor = connection.cursor()
+    with cursor.copy(statement) as copy:
+        copy.write(HEADER)
+        for chunk in chunks:
+            copy.write(chunk)
+        copy.write(TRAILER)
+    return cursor.rowcount
 
 
 def _changes(connection: psycopg.Connection[Any], query: sql.SQL, table: VectorTable) -> Changes:

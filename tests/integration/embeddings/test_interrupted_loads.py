@@ -56,7 +56,8 @@ def loading_backends(observer: psycopg.Connection[Any], *, waiting: bool = False
     condition = "wait_event_type = 'Lock'" if waiting else "true"
     rows = observer.execute(
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
-        f" AND (query LIKE '%%vectorops_staged%%') AND pid <> pg_backend_pid() AND {condition}"
+        " AND (query LIKE 'COPY%%' OR query LIKE '%%vectorops_staged%%') AND pid <> pg_backend_pid()"
+        f" AND {condition}"
     ).fetchall()
     return [pid for (pid,) in rows]
 

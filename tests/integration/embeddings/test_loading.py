@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import pytest
 import zstandard
 
 from tests.integration.embeddings.load_samples import GOOD, Loader, counts, embeddings_csv
+from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.embeddings.load import load_embeddings
 from vectorops.embeddings.sources import find_sources
 from vectorops.errors import DatabaseError, InputDataError, UsageError
@@ -290,3 +292,45 @@ def test_what_postgres_refuses_becomes_an_error_and_changes_nothing(loader: Load
         loader.load(GOOD)
     assert loader.rows() == {}
     assert loader.loads() == []
+
+
+def test_an_empty_table_is_filled_without_a_staging_table(loader: Loader) -> None:
+    info = loader.connection.info
+    loader.connection.execute(f"REVOKE TEMPORARY ON DATABASE {info.dbname} FROM PUBLIC, {info.user}")
+    assert counts(loader.load(GOOD)) == {"inserted": 2}
+    with pytest.raises(DatabaseError, match="permission denied to create temporary tables"):
+        loader.load(GOOD)
+
+
+def test_an_id_given_twice_in_a_load_into_an_empty_table_is_rejected_as_in_any_other(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(loader.folder)
+    content = GOOD + 'c,"[x,0,0]"\na,"[7,7,7]"\n'
+    report = loader.load(content, on_error="reject")
+    assert counts(report) == {"inserted": 2, "rejected": 2}
+    assert loader.rows() == GOOD_ROWS
+    assert report.bytes_read == len(content)
+    assert report.rejects_path
+    assert [reject["line"] for reject in loader.rejects(report.rejects_path)] == ["4", "5"]
+
+
+def test_row_policies_apply_to_a_load_into_an_empty_table(
+    loader: Loader, database_address: DatabaseAddress
+) -> None:
+    loader.connection.execute("CREATE ROLE clerk LOGIN PASSWORD 'clerk'")
+    try:
+        loader.connection.execute("GRANT USAGE ON SCHEMA vectorops TO clerk")
+        loader.connection.execute("GRANT ALL ON t, load_log TO clerk")
+        loader.connection.execute("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+        loader.connection.execute("CREATE POLICY not_b ON t TO clerk USING (true) WITH CHECK (id <> 'b')")
+        with connect(replace(database_address, user="clerk", password="clerk")) as theirs:
+            clerk = Loader(theirs, loader.folder)
+            with pytest.raises(DatabaseError, match="violates row-level security policy"):
+                clerk.load(GOOD)
+            assert counts(clerk.load('id,embedding\na,"[1,2,3]"\n')) == {"inserted": 1}
+    finally:
+        loader.connection.execute("DROP TABLE t")
+        loader.connection.execute("REVOKE ALL ON SCHEMA vectorops FROM clerk")
+        loader.connection.execute("REVOKE ALL ON load_log FROM clerk")
+        loader.connection.execute("DROP ROLE clerk")

@@ -68,3 +68,8 @@ def test_halfvec_has_half_the_bytes() -> None:
 def test_a_batch_without_rows_is_nothing() -> None:
     empty = Batch(pa.array([], pa.string()), np.empty((0, 2), np.float32), np.empty(0, np.int64))
     assert list(encode(empty, table(2), 0)) == []
+
+
+def test_source_and_line_can_be_left_out() -> None:
+    [chunk] = encode(batch(pa.array([103])), table(2, "integer"), None)
+    assert decode(chunk.tobytes()) == [[struct.pack(">i", 103), struct.pack(">hhff", 2, 0, -1, 0)]]

@@ -1,0 +1,69 @@
+"""From the files of a load to encoded rows, with their counts."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+from vectorops.embeddings.batch import Block, Parsed
+from vectorops.embeddings.csv_file import CsvFile
+from vectorops.embeddings.encoder import encode
+from vectorops.embeddings.preflight import Plan
+from vectorops.embeddings.reader import map_in_order, parse_block
+from vectorops.embeddings.rejects import Rejects
+from vectorops.embeddings.streams import Meter
+
+OnProgress = Callable[[int, int], None]
+
+
+class Intake:
+    """Turns files into encoded rows, and keeps count.
+
+    Args:
+        plan: The load.
+        rejects: What becomes of rows that cannot be loaded.
+        on_progress: Called with the number of rows and of bytes read so far.
+
+    Attributes:
+        read: Rows so far, good and bad.
+        meter: Bytes so far.
+    """
+
+    def __init__(self, plan: Plan, rejects: Rejects, on_progress: OnProgress) -> None:
+        self.read = 0
+        self.meter = Meter()
+        self.rejects = rejects
+        self.plan = plan
+        self._on_progress = on_progress
+
+    def chunks(self, *, with_places: bool) -> Iterator[memoryview]:
+        """Yield the rows of all files in order, encoded.
+
+        Args:
+            with_places: Whether each row says which file and line it is from.
+        """
+        with closing(map_in_order(self._encoder(with_places), self._blocks())) as results:
+            for parsed, encoded in results:
+                self.read += len(parsed.batch) + len(parsed.rejects)
+                self.rejects.add(parsed.rejects)
+                yield from encoded
+                self._on_progress(self.read, self.meter.bytes_read)
+
+    def restart(self) -> None:
+        """Forget what was read, to read it again."""
+        self.read = 0
+        self.meter = Meter()
+        self.rejects.clear()
+
+    def _blocks(self) -> Iterator[tuple[int, CsvFile, Block]]:
+        for number, file in enumerate(self.plan.files):
+            for block in file.blocks(self.meter):
+                yield number, file, block
+
+    def _encoder(
+        self, with_places: bool
+    ) -> Callable[[tuple[int, CsvFile, Block]], tuple[Parsed, list[memoryview]]]:
+        def parse_and_encode(item: tuple[int, CsvFile, Block]) -> tuple[Parsed, list[memoryview]]:
+            number, file, block = item
+            parsed = parse_block(block, file.layout, self.plan.table)
+            return parsed, list(encode(parsed.batch, self.plan.table, number if with_places else None))
+
+        return parse_and_encode
