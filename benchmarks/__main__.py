@@ -14,7 +14,7 @@ SUITES = {
         "full": ["--rows", "100000", "1000000", "5000000"],
     },
     "transform": {
-        "small": ["--items", "110", "--batches", "2", "--replaced-records", "30"],
+        "small": ["--items", "110", "--rounds", "2"],
         "full": ["--items", "110", "10000", "100000", "1000000"],
     },
 }

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
@@ -89,13 +89,13 @@ def read_event(data: object, *, reserved: AbstractSet[str]) -> Event:
     return Event(text.replace("\r", " ").replace("\n", " ").strip(" \t"), fields)
 
 
-def add_fields(event: Event, added: Mapping[str, Any]) -> str:
-    """Return `event` with `added` at its end, on one line without a line break.
+def add_fields(event: Event, added: str) -> str:
+    """Return `event` with the fields of the JSON object `added` at its end, without a line break.
 
     What was there stays letter for letter: order, spelling of numbers, fields nobody knows.
     """
     separator = "," if event.fields else ""
-    return event.text[:-1] + separator + json.dumps(added, separators=(",", ":"))[1:]
+    return event.text[:-1] + separator + added[1:]
 
 
 def respond(

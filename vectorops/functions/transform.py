@@ -19,7 +19,7 @@ from vectorops.functions.firehose import (
 from vectorops.functions.runtime import aws_of, open_store
 from vectorops.functions.store import Recommender
 from vectorops.functions.telemetry import LOGGER, METRICS, count, log_failed_records
-from vectorops.recommender.recommend import Recommendation, recommend
+from vectorops.recommender.recommend import Recommendation, as_json, recommend
 
 _ADDED = Recommendation.__required_keys__
 
@@ -55,15 +55,16 @@ class Transform:
         _report(len(records), failed)
         return response
 
-    def _recommend(self, events: list[Event], context: Any) -> list[Recommendation]:
+    def _recommend(self, events: list[Event], context: Any) -> list[str]:
         recommender = self._current(Deadline.of(context))
-        return recommend(
+        recommendations = recommend(
             [event.fields for event in events],
             recommender.model,
             recommender.catalogue,
             limit=self._configuration.item_limit,
             exclude_cart=self._configuration.exclude_cart_items,
         )
+        return as_json(recommendations)
 
 
 def _parse(data: object) -> Event | Reason:

@@ -1,5 +1,6 @@
 """Recommendations for users from what they are doing: one model call and one search for all of them."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,6 +12,7 @@ from vectorops.recommender.inference import UserModel
 # The index is asked for as many items more as the cart holds, so a cart must not have any size.
 MAX_CART = 100
 _NOTHING: frozenset[str] = frozenset()
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 class SimilarItems(TypedDict):
@@ -94,6 +96,19 @@ def recommend(
         {"recommended_items": items, "similar_items": _similar(one.browsed, found.by_item)}
         for one, items in zip(activities, found.by_vector, strict=True)
     ]
+
+
+def as_json(recommendations: Sequence[Recommendation]) -> list[str]:
+    """Return each recommendation of one batch as JSON; similar items that events share are written once."""
+    similar: dict[str | None, str] = {}
+    texts = []
+    for one in recommendations:
+        code = one["similar_items"]["product_code"]
+        if code not in similar:
+            similar[code] = _ENCODER.encode(one["similar_items"])
+        items = _ENCODER.encode(one["recommended_items"])
+        texts.append(f'{{"recommended_items":{items},"similar_items":{similar[code]}}}')
+    return texts
 
 
 def _browsed(history: object) -> Iterator[tuple[str, bool]]:

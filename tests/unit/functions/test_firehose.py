@@ -22,7 +22,7 @@ def encoded(content: str | bytes) -> str:
 
 
 def transformed(text: str) -> str:
-    return add_fields(read_event(encoded(text), reserved=RESERVED), {"added": [1]})
+    return add_fields(read_event(encoded(text), reserved=RESERVED), '{"added":[1]}')
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Choosing what an event asks for, and answering it."""
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.recommender_samples import activity, item_vectors, product_code, user_model
 from vectorops.recommender.catalogue_memory import MemoryCatalogue
-from vectorops.recommender.recommend import MAX_CART, read_activity, recommend
+from vectorops.recommender.recommend import MAX_CART, as_json, read_activity, recommend
 
 A, B, C = (product_code(number) for number in range(3))
 
@@ -88,3 +89,10 @@ def test_similar_items_are_those_of_the_browsed_product_without_itself(catalogue
     assert answer["similar_items"]["product_code"] == A
     assert len(answer["similar_items"]["similar_items"]) == 3
     assert A not in [one["id"] for one in answer["similar_items"]["similar_items"]]
+
+
+def test_the_json_of_a_batch_says_what_the_recommendations_say(catalogue: MemoryCatalogue) -> None:
+    codes = [A, "S99_0000", '\ud800"\n', A]
+    events = [activity(n, (code, True)) for n, code in enumerate(codes)] + [activity(1), {}]
+    answers = recommend(events, user_model(), catalogue, limit=2)
+    assert [json.loads(text) for text in as_json(answers)] == answers
