@@ -126,6 +126,56 @@ output "source_database_secret_arn" {
 }
 
 output "alerts_topic_arn" {
-  description = "ARN of the SNS topic that is told of failed runs; subscribe to it."
+  description = "ARN of the SNS topic that is told of failed runs and alarms; subscribe to it."
   value       = module.etl.alerts_topic_arn
+}
+
+output "stream_name" {
+  description = "Name of the Kinesis stream that user activity is sent to."
+  value       = module.streaming.stream_name
+}
+
+output "delivery_stream_name" {
+  description = "Name of the Firehose delivery stream that reads it."
+  value       = module.streaming.delivery_stream_name
+}
+
+output "transform_function_name" {
+  description = "Name of the function that adds recommendations to user activity."
+  value       = module.streaming.transform_function_name
+}
+
+output "inference_function_name" {
+  description = "Name of the function that answers requests."
+  value       = module.inference.inference_function_name
+}
+
+output "inference_url" {
+  description = "URL of the API that this function answers, for calls signed for the service \"lambda\"."
+  value       = module.inference.inference_url
+}
+
+output "inference_caller_policy_arn" {
+  description = "ARN of the policy that users and roles need to call the API."
+  value       = module.inference.caller_policy_arn
+}
+
+output "recommendations_prefix" {
+  description = "Prefix in the recommendations bucket under which delivered objects lie, in a folder an hour: 2026/11/21/06/."
+  value       = module.streaming.recommendations_prefix
+}
+
+output "errors_prefix" {
+  description = "Prefix in the recommendations bucket under which failed records lie."
+  value       = module.streaming.errors_prefix
+}
+
+output "recommendations_table" {
+  description = "Name of the recommendations' table in the catalog's database."
+  value       = module.streaming.recommendations_table
+}
+
+output "athena_workgroup" {
+  description = "Name of the Athena workgroup for queries on it."
+  value       = module.streaming.athena_workgroup
 }

@@ -59,6 +59,11 @@ variable "network" {
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = var.local_target || contains(coalesce(var.network.interface_endpoints, []), "secretsmanager")
+    error_message = "network.interface_endpoints lacks \"secretsmanager\": the VPC has no other way to it, and the functions and the Glue job read their database passwords there. Without it they would hang until they time out."
+  }
 }
 
 variable "storage" {
@@ -161,6 +166,91 @@ variable "etl" {
       orphans     = optional(string)
       duplicates  = optional(string)
     }))
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "functions" {
+  description = <<-EOT
+    What transform and inference share; what is left out takes the default of vectorops/functions/configuration.py, or of
+    modules/function. item_table: table of the item vectors. item_limit: items in each list, 1 to 100.
+    exclude_cart_items: whether what is in the cart is not recommended. catalogue_budget_mib: a table of up to so many MiB,
+    0 to 4096, is held in memory. catalogue_max_age_seconds: when it is read again although no load was recorded, 1 to 86400.
+    enforce_database_tls: whether the database must show a certificate. log_retention_days, enable_tracing: see the module.
+  EOT
+  type = object({
+    item_table                = optional(string)
+    item_limit                = optional(number)
+    exclude_cart_items        = optional(bool)
+    catalogue_budget_mib      = optional(number)
+    catalogue_max_age_seconds = optional(number)
+    enforce_database_tls      = optional(bool)
+    log_retention_days        = optional(number)
+    enable_tracing            = optional(bool)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.functions.item_limit == null ? true : var.functions.item_limit >= 1 && var.functions.item_limit <= 100 && floor(var.functions.item_limit) == var.functions.item_limit
+    error_message = "functions.item_limit must be a whole number from 1 to 100."
+  }
+
+  validation {
+    condition     = var.functions.catalogue_budget_mib == null ? true : var.functions.catalogue_budget_mib >= 0 && var.functions.catalogue_budget_mib <= 4096 && floor(var.functions.catalogue_budget_mib) == var.functions.catalogue_budget_mib
+    error_message = "functions.catalogue_budget_mib must be a whole number from 0 to 4096."
+  }
+
+  validation {
+    condition     = var.functions.catalogue_max_age_seconds == null ? true : var.functions.catalogue_max_age_seconds >= 1 && var.functions.catalogue_max_age_seconds <= 86400 && floor(var.functions.catalogue_max_age_seconds) == var.functions.catalogue_max_age_seconds
+    error_message = "functions.catalogue_max_age_seconds must be a whole number from 1 to 86400."
+  }
+
+  validation {
+    condition     = var.functions.item_table == null ? true : can(regex("^[a-z_][a-z0-9_]{0,62}([.][a-z_][a-z0-9_]{0,62})?$", var.functions.item_table))
+    error_message = "functions.item_table must be the name of a table, with or without its schema, such as item_emb."
+  }
+}
+
+variable "streaming" {
+  description = <<-EOT
+    Stream, delivery stream and transform; what is left out takes the default of modules/streaming, whose README says more.
+    shard_count: shards of a provisioned stream, none for one that follows the load. retention_hours: of the stream.
+    kms_key_arn: key of the stream. memory_mb, timeout_seconds, reserved_concurrency: of the transform.
+    transform_buffer_mb and _seconds, transform_retries: calls of the transform. delivery_buffer_mib and _seconds: objects.
+    compression: "UNCOMPRESSED" or "GZIP". query_limit_gib: what an Athena query may scan.
+    iterator_age_alarm_seconds: how long events may wait before an alarm.
+  EOT
+  type = object({
+    shard_count                = optional(number)
+    retention_hours            = optional(number)
+    kms_key_arn                = optional(string)
+    memory_mb                  = optional(number)
+    timeout_seconds            = optional(number)
+    reserved_concurrency       = optional(number)
+    transform_buffer_mb        = optional(number)
+    transform_buffer_seconds   = optional(number)
+    transform_retries          = optional(number)
+    delivery_buffer_mib        = optional(number)
+    delivery_buffer_seconds    = optional(number)
+    compression                = optional(string)
+    query_limit_gib            = optional(number)
+    iterator_age_alarm_seconds = optional(number)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "inference" {
+  description = <<-EOT
+    The API; what is left out takes the default of modules/inference.
+    memory_mb: 128 to 10240. timeout_seconds: 3 to 900. reserved_concurrency: invocations at once.
+  EOT
+  type = object({
+    memory_mb            = optional(number)
+    timeout_seconds      = optional(number)
+    reserved_concurrency = optional(number)
   })
   default  = {}
   nullable = false

@@ -27,12 +27,16 @@ class Aws:
         profile: AWS profile name, or None for the default credential chain.
         endpoint_url: URL that serves every AWS API (the local target), or None for AWS itself.
         credentials: Access key to use instead of the credential chain, or None.
+        read_timeout_s: Seconds that an answer may take.
+        attempts: How often a call is tried at most, where trying again may help.
     """
 
     region: str
     profile: str | None = None
     endpoint_url: str | None = None
     credentials: Credentials | None = None
+    read_timeout_s: float = 60.0
+    attempts: int = 5
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def client(self, service: str) -> Any:
@@ -41,8 +45,9 @@ class Aws:
             from botocore.config import Config
 
             config = Config(
-                retries={"mode": "standard", "max_attempts": 5},
+                retries={"mode": "standard", "max_attempts": self.attempts},
                 connect_timeout=10,
+                read_timeout=self.read_timeout_s,
                 max_pool_connections=50,
                 user_agent_extra=f"vectorops/{__version__}",
                 s3={"addressing_style": "path"} if self.endpoint_url else None,

@@ -1,7 +1,7 @@
 # For trying things out on AWS: small, on a single machine, and destroyed without questions.
 
 network = {
-  # What a Glue job needs besides S3: its credentials, its catalog, its logs and metrics.
+  # What a Glue job needs besides S3: its credentials, its catalog, its logs and metrics. The functions need secretsmanager.
   interface_endpoints = ["glue", "logs", "monitoring", "secretsmanager"]
 }
 

@@ -17,3 +17,13 @@ etl = {
   # The database on the laptop listens on loopback and has no certificate to verify.
   enforce_source_tls = false
 }
+
+functions = {
+  enforce_database_tls = false
+}
+
+streaming = {
+  # Whoever watches does not want to wait.
+  transform_buffer_seconds = 1
+  delivery_buffer_seconds  = 5
+}

@@ -2,7 +2,7 @@
 
 network = {
   availability_zone_count = 3
-  # What a Glue job needs besides S3: its credentials, its catalog, its logs and metrics.
+  # What a Glue job needs besides S3: its credentials, its catalog, its logs and metrics. The functions need secretsmanager.
   interface_endpoints = ["glue", "logs", "monitoring", "secretsmanager"]
 }
 
@@ -28,6 +28,22 @@ database = {
 #   secret_arn        = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mysql-reader"
 #   security_group_id = "sg-0123456789abcdef0"
 # }
+
+functions = {
+  log_retention_days = 90
+}
+
+streaming = {
+  retention_hours         = 168  # a week in which Firehose may be stopped
+  memory_mb               = 1769 # one processor
+  delivery_buffer_mib     = 64
+  delivery_buffer_seconds = 300
+  compression             = "GZIP"
+}
+
+inference = {
+  memory_mb = 1769 # one processor
+}
 
 etl = {
   worker_count = 5

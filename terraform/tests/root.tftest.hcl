@@ -3,7 +3,7 @@ mock_provider "aws" {
     defaults = { names = ["eu-central-1a", "eu-central-1b", "eu-central-1c"] }
   }
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
   mock_data "aws_region" {
     defaults = { id = "eu-central-1" }
@@ -23,6 +23,15 @@ mock_provider "aws" {
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::123456789012:role/vectorops-test" }
   }
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::vectorops-test-bucket" }
+  }
+  mock_resource "aws_kinesis_stream" {
+    defaults = { arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/vectorops-test-activity" }
+  }
+  mock_resource "aws_lambda_function_url" {
+    defaults = { function_url = "https://inference.lambda-url.eu-central-1.on.aws/" }
+  }
   mock_resource "aws_db_instance" {
     defaults = {
       address            = "database.example.internal"
@@ -37,6 +46,7 @@ variables {
   region                 = "eu-central-1"
   build_dir              = "tests/build"
   create_source_database = true
+  network                = { interface_endpoints = ["secretsmanager"] }
 }
 
 run "outputs_name_the_buckets_by_purpose" {
@@ -63,7 +73,7 @@ run "what_an_environment_sets_reaches_the_module" {
   command = apply
 
   variables {
-    network  = { availability_zone_count = 3 }
+    network  = { availability_zone_count = 3, interface_endpoints = ["secretsmanager"] }
     database = { instance_class = "db.r7g.large", port = 6543 }
   }
 
@@ -127,6 +137,49 @@ run "an_existing_source_is_taken_as_it_is" {
   assert {
     condition     = output.source_database_secret_arn == "arn:aws:secretsmanager:eu-central-1:123456789012:secret:reader"
     error_message = "the given secret must reach the job"
+  }
+}
+
+run "what_sends_events_and_reads_recommendations_is_an_output" {
+  command = apply
+
+  assert {
+    condition     = output.stream_name == "vectorops-test-activity" && output.delivery_stream_name == "vectorops-test-recommendations" && output.transform_function_name == "vectorops-test-transform"
+    error_message = "stream, delivery stream and transform must be the module's"
+  }
+
+  assert {
+    condition     = output.recommendations_prefix == "recommendations/" && output.errors_prefix == "errors/" && output.recommendations_table == "recommendations" && output.athena_workgroup == "vectorops-test-recommendations"
+    error_message = "prefixes, table and workgroup must be the module's"
+  }
+
+  assert {
+    condition     = output.inference_function_name == "vectorops-test-inference" && output.inference_url == "https://inference.lambda-url.eu-central-1.on.aws/"
+    error_message = "function and URL of the API must be the module's"
+  }
+}
+
+run "rejects_a_network_in_which_the_functions_would_hang" {
+  command = plan
+
+  variables {
+    network = { interface_endpoints = ["logs"] }
+  }
+
+  expect_failures = [var.network]
+}
+
+run "the_local_target_has_no_endpoints" {
+  command = plan
+
+  variables {
+    local_target = true
+    network      = {}
+  }
+
+  assert {
+    condition     = length(module.network.private_subnet_ids) == 2
+    error_message = "on the local target every function reaches every API"
   }
 }
 

@@ -24,6 +24,8 @@ WITHOUT_RESOURCES = {
     "ec2:DescribeVpcAttribute",
     "ec2:DescribeVpcEndpoints",
     "ec2:DescribeVpcs",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
 }
 
 

@@ -76,13 +76,10 @@ def destroy(context: typer.Context, yes: Yes = False) -> None:
 
 def deploy_stack(state: AppState, *, assume_yes: bool, may_lose: list[str]) -> dict[str, Any]:
     """Bring the stack to what the sources say; return what changed, the time it took and the outputs."""
-    from vectorops.infra.packages import build_packages
-
     if state.environment.is_local:
         from vectorops.local import up
 
         up(state.environment, on_step=state.note)
-    build_packages(state.project, state.environment)
     found = _plan(state)
     if not found.is_empty:
         if not state.as_json:
@@ -137,6 +134,10 @@ def plan_rows(found: "Plan") -> list[tuple[str, str, str]]:
 
 
 def _plan(state: AppState, *, destroy: bool = False) -> "Plan":
+    from vectorops.infra.packages import build_packages
+
+    state.note("building the packages of job and functions")
+    build_packages(state.project, state.environment)
     with ResourceProgress(state.err, "Planning") as progress:
         state.terraform.init()
         return state.terraform.plan(destroy=destroy, on_event=progress.on_event)

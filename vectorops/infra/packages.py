@@ -26,12 +26,17 @@ def build_packages(project: Project, environment: Environment) -> list[Package]:
     """Build everything the stack uploads into the environment's build folder and return what is there.
 
     Glue takes a job as one script, so a script is its own package.
+
+    Raises:
+        VectorOpsError: The functions' package cannot be built.
+        AwsError: The certificate authorities of RDS cannot be fetched; functions on AWS carry them.
     """
     folder = environment.state_dir / "build"
     shutil.rmtree(folder / "glue", ignore_errors=True)
     (folder / "glue").mkdir(parents=True)
     scripts = sorted((project.root / "vectorops" / "glue").glob("*.py"))
-    return [_copy(script, folder) for script in scripts if script.name != "__init__.py"]
+    jobs = [_copy(script, folder) for script in scripts if script.name != "__init__.py"]
+    return [*jobs, build_functions(project, environment)]
 
 
 def build_functions(project: Project, environment: Environment) -> Package:

@@ -32,6 +32,15 @@ class Stack:
     source_database_port: int
     source_database_name: str
     source_database_secret_arn: str
+    stream_name: str
+    delivery_stream_name: str
+    transform_function_name: str
+    inference_function_name: str
+    inference_url: str
+    recommendations_prefix: str
+    errors_prefix: str
+    recommendations_table: str
+    athena_workgroup: str
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any], environment: str) -> "Stack":

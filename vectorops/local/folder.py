@@ -109,11 +109,26 @@ class LocalFolder:
         """One folder per Glue run that is going on."""
         return self.path / "runs"
 
+    @property
+    def deliveries(self) -> Path:
+        """One file per delivery stream: how far it has come."""
+        return self.path / "deliveries"
+
+    @property
+    def functions(self) -> Path:
+        """The interpreter that functions run in: one without any packages."""
+        return self.path / "functions"
+
+    @property
+    def scratch(self) -> Path:
+        """Files of running functions and queries, which a start removes."""
+        return self.path / "scratch"
+
     def create(self) -> None:
         """Make the folder, closed to other users: it holds the database's password."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
-        for folder in (self.emulator_state, self.objects, self.databases, self.runs):
+        for folder in (self.emulator_state, self.objects, self.databases, self.runs, self.deliveries):
             folder.mkdir(exist_ok=True)
 
     def read_record(self) -> ServerRecord | None:

@@ -8,9 +8,11 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from importlib.metadata import version
 from pathlib import Path
@@ -94,6 +96,7 @@ async def _serve(folder: LocalFolder, listener: socket.socket, region: str) -> N
         # The socket is served by now.
         await asyncio.to_thread(emulator.wait_for_databases)
         supervisor.run()
+        emulator.begin_work()
         with lock:
             folder.update_record(state="running", databases=supervisor.records())
         logger.info("ready on http://%s:%d", *listener.getsockname())
@@ -104,7 +107,7 @@ async def _serve(folder: LocalFolder, listener: socket.socket, region: str) -> N
                 await asyncio.wait_for(stop.wait(), _FOLDER_CHECK_INTERVAL_S)
         logger.info("stopping")
         # While the APIs still answer: the ends of the logs go there.
-        await asyncio.to_thread(emulator.end_runs)
+        await asyncio.to_thread(emulator.end_work)
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
@@ -126,6 +129,10 @@ async def _serve(folder: LocalFolder, listener: socket.socket, region: str) -> N
 
 
 def _load_emulator(folder: LocalFolder, port: int, region: str, supervisor: DatabaseSupervisor) -> "Emulator":
+    # The library leaves its files in the folder for temporary ones when it is killed.
+    shutil.rmtree(folder.scratch, ignore_errors=True)
+    folder.scratch.mkdir()
+    tempfile.tempdir = str(folder.scratch)
     # The library reads its settings from the environment when it is imported.
     os.environ.update(emulator_settings(folder, port, region))
     from vectorops.local.emulator import load

@@ -21,14 +21,16 @@ class Emulator:
     Attributes:
         app: ASGI application of all AWS APIs.
         wait_for_databases: Returns when every restored database is up, or has failed.
-        end_runs: End the Glue runs that are going on, and take no new ones.
+        begin_work: Let what was restored go on, such as delivery streams; the APIs must be served.
+        end_work: End what is going on, such as Glue runs, and begin nothing new.
         save: Write what changed since the last save.
         failures: What made the start fail, after it has.
     """
 
     app: AsgiApp
     wait_for_databases: Callable[[], None]
-    end_runs: Callable[[], None]
+    begin_work: Callable[[], None]
+    end_work: Callable[[], None]
     save: Callable[[], None]
     failures: list[Exception]
 
@@ -46,12 +48,28 @@ def load(folder: LocalFolder, supervisor: DatabaseSupervisor, endpoint: LocalEnd
     """
     from ministack import app as library
 
-    from vectorops.local.emulator import ec2, glue, glue_permissions, glue_runs, iam, rds, saving, sts
+    from vectorops.local.emulator import (
+        alarms,
+        athena,
+        ec2,
+        firehose,
+        functions,
+        glue,
+        glue_permissions,
+        glue_runs,
+        iam,
+        kinesis,
+        rds,
+        saving,
+        sts,
+    )
 
     saver = saving.StateSaver()
-    for service in (saving, ec2, glue, glue_permissions, iam, sts):
+    for service in (saving, alarms, athena, ec2, glue, glue_permissions, iam, kinesis, sts):
         service.install()
+    functions.install(folder.functions, endpoint)
     runs = glue_runs.install(folder.runs, endpoint, saver.note_change)
+    deliveries = firehose.install(folder.deliveries, endpoint, saver.note_change)
     databases = rds.install(folder.databases, supervisor, saver.note_change)
     failures: list[Exception] = []
 
@@ -62,8 +80,14 @@ def load(folder: LocalFolder, supervisor: DatabaseSupervisor, endpoint: LocalEnd
             await library.app(scope, receive, send)
             saver.note_change()
 
+    def end_work() -> None:
+        deliveries.close()
+        runs.close()
+
     saver.start()
-    return Emulator(guard(serve), databases.wait_until_settled, runs.close, saver.save, failures)
+    return Emulator(
+        guard(serve), databases.wait_until_settled, deliveries.run, end_work, saver.save, failures
+    )
 
 
 async def _start_or_fail(

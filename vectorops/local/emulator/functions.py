@@ -1,0 +1,92 @@
+"""Lambda: functions run in an interpreter of their own, and their URLs lead to them.
+
+The library runs functions in its own interpreter, whose packages hide what is missing in theirs, and names
+URLs that belong to AWS.
+"""
+
+import shutil
+import venv
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.core.responses import json_response
+from ministack.services import lambda_svc
+
+from vectorops.local.control import LocalEndpoint
+from vectorops.local.emulator.mending import Function, need, replace
+
+Mend = Callable[[Function], Function]
+
+_PATH = "/_aws/lambda-url/"
+
+
+def install(folder: Path, endpoint: LocalEndpoint) -> None:
+    """Mend the library.
+
+    Args:
+        folder: For the interpreter of the functions; it is emptied.
+        endpoint: Where the AWS APIs of this process are.
+    """
+    need(lambda_svc, "_function_urls", "_url_config_key")
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, with_pip=False, symlinks=True)
+    replace(lambda_runtime, "_detect_runtime_binary", _interpreter_in(folder))
+    replace(lambda_svc, "_create_function_url_config", _create_url_at(endpoint))
+    replace(lambda_svc, "load_persisted_state", _restore_urls_at(endpoint))
+    replace(lambda_svc, "_function_url_id", _function_url_id)
+
+
+def _interpreter_in(environment: Path) -> Mend:
+    def mend(original: Function) -> Function:
+        def detect_runtime_binary(runtime: str) -> tuple[str, str]:
+            binary, worker = original(runtime)
+            is_python = runtime.startswith("python")
+            return str(environment / "bin" / "python") if is_python else binary, worker
+
+        return detect_runtime_binary
+
+    return mend
+
+
+def _create_url_at(endpoint: LocalEndpoint) -> Mend:
+    """Name the URL by which a function is reached here, and that every HTTP client can resolve."""
+
+    def mend(original: Function) -> Function:
+        def create_function_url_config(name: str, data: dict[str, Any], qualifier: str | None) -> Any:
+            response = original(name, data, qualifier)
+            if response[0] != HTTPStatus.CREATED:
+                return response
+            made = lambda_svc._function_urls[lambda_svc._url_config_key(name, qualifier)]
+            identifier = made["FunctionUrl"].partition("://")[2].partition(".")[0]
+            made["FunctionUrl"] = f"{endpoint.url}{_PATH}{identifier}/"
+            return json_response(made, status=HTTPStatus.CREATED)
+
+        return create_function_url_config
+
+    return mend
+
+
+def _restore_urls_at(endpoint: LocalEndpoint) -> Mend:
+    """Follow the port, which is another one when somebody else has taken it meanwhile."""
+
+    def mend(original: Function) -> Function:
+        def load_persisted_state(data: Any) -> None:
+            original(data)
+            for _, made in lambda_svc._function_urls.all_items():
+                made["FunctionUrl"] = f"{endpoint.url}{_PATH}{url_id(made['FunctionUrl'])}/"
+
+        return load_persisted_state
+
+    return mend
+
+
+def _function_url_id(original: Function) -> Function:
+    return url_id
+
+
+def url_id(url: str) -> str:
+    """Return the identifier in the URL of a function."""
+    return url.rstrip("/").rpartition("/")[2]
