@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from vectorops import __version__
-from vectorops.cli import demo, deploy, doctor, embeddings, glue, local, schema, search, source, status, train
+from vectorops.cli import (
+    demo,
+    deploy,
+    doctor,
+    embeddings,
+    glue,
+    index,
+    local,
+    schema,
+    search,
+    source,
+    status,
+    train,
+)
 from vectorops.cli.group import RootGroup
 from vectorops.cli.state import AppState
 
@@ -58,6 +71,7 @@ status.register(app)
 schema.register(app)
 embeddings.register(app)
 search.register(app)
+index.register(app)
 source.register(app)
 glue.register(app)
 train.register(app)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -13,10 +13,14 @@ from rich.progress import (
     ProgressColumn,
     TaskProgressColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.spinner import Spinner
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from vectorops.database.index_progress import BuildProgress
 
 LONGEST_LIST = 8
 
@@ -128,3 +132,49 @@ class LoadProgress:
         if not self._console.is_terminal and now - self._logged >= self.LOG_INTERVAL_S:
             self._logged = now
             self._console.print(f"{self._title}: {rows:,} rows, {rate:,.0f} rows/s")
+
+
+class IndexBuildProgress:
+    """Shows the phase of an index build, its share of the table, the rows that are in, and the time.
+
+    Args:
+        console: Where to show it.
+        title: Such as "Indexing item_emb".
+    """
+
+    LOG_INTERVAL_S = 10.0
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._phase = ""
+        self._logged = time.monotonic()
+        columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()]
+        columns += [TextColumn("{task.fields[rows]:,} rows"), TimeElapsedColumn()]
+        self._bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
+        self._task = self._bar.add_task(title, total=None, rows=0)
+
+    def __enter__(self) -> "IndexBuildProgress":
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()
+
+    def update(self, progress: "BuildProgress") -> None:
+        """Take a moment of the build; may be called on another thread."""
+        self._bar.update(
+            self._task,
+            description=f"{self._title}: {progress.phase}",
+            completed=progress.blocks_done,
+            total=progress.blocks_total or None,
+            rows=progress.rows,
+        )
+        now = time.monotonic()
+        is_due = progress.phase != self._phase or now - self._logged >= self.LOG_INTERVAL_S
+        if not self._console.is_terminal and is_due:
+            self._phase, self._logged = progress.phase, now
+            rows = f", {progress.rows:,} rows" if progress.rows else ""
+            self._console.print(f"{self._title}: {progress.phase}{rows}, {progress.elapsed_s:.0f} s")

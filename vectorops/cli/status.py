@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vectorops.cli.sizes import size_text
 from vectorops.cli.state import AppState, state_of
 
 if TYPE_CHECKING:
@@ -115,12 +116,12 @@ def _tables_table(tables: Sequence["TableState"]) -> Table:
     for found in tables:
         rows = f"{'about ' if found.rows_are_estimated else ''}{found.rows:,}"
         indexes = "; ".join(
-            f"{index.method} {index.metric} {_size(index.size_bytes)}"
+            f"{index.method} {index.metric} {size_text(index.size_bytes)}"
             + ("" if index.is_valid else " [red]INVALID[/]")
             for index in found.indexes
         )
         dimension = f"{found.table.vector_type} {found.table.dimension or 'any'}"
-        size = _size(found.total_bytes)
+        size = size_text(found.total_bytes)
         table.add_row(found.table.full_name, rows, dimension, size, indexes or "[yellow]none[/yellow]")
     return table
 
@@ -142,12 +143,3 @@ def _table(*columns: str) -> Table:
         is_number = name in ("rows", "size", "read", "written", "unchanged", "rejected")
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     return table
-
-
-def _size(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"

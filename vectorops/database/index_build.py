@@ -108,7 +108,7 @@ def build_index(
             if not existing:
                 pid = connection.info.backend_pid
                 with (
-                    _settings(connection, settings),
+                    build_session(connection, settings),
                     _warnings(connection) as warnings,
                     watched(pid, watcher, on_progress),
                 ):
@@ -262,7 +262,8 @@ def _only_build(connection: psycopg.Connection[Any], table: VectorTable) -> Iter
 
 
 @contextmanager
-def _settings(connection: psycopg.Connection[Any], settings: BuildSettings) -> Iterator[None]:
+def build_session(connection: psycopg.Connection[Any], settings: BuildSettings) -> Iterator[None]:
+    """Let the session of `connection` build with `settings`, inside the block."""
     wanted = {
         "maintenance_work_mem": f"{settings.maintenance_bytes // 1024}kB",
         "max_parallel_maintenance_workers": str(settings.workers),

@@ -50,6 +50,11 @@ def instance_machine(instance_class: str) -> Machine | None:
     return Machine(gib * _GIB, cpus, f"instance class {instance_class}") if gib else None
 
 
+def acu_machine(acus: float) -> Machine:
+    """Return what Aurora capacity units give: about 2 GiB each (Aurora User Guide, "Serverless v2")."""
+    return Machine(round(acus * 2 * _GIB), None, f"{acus:g} ACU")
+
+
 def this_machine() -> Machine:
     """Return the machine that this program runs on."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

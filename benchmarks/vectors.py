@@ -1,0 +1,43 @@
+"""Generated vectors that lie as those of text do: in clusters, and in few of their dimensions."""
+
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg import sql
+
+LATENT = 48
+ROWS_OF_A_CLUSTER = 100
+CHUNK = 5_000
+
+
+def clustered_vectors(rows: int, dimension: int, seed: int = 1) -> NDArray[np.float32]:
+    """Return unit vectors, float32 of shape (rows, dimension): clusters in a latent space, and noise."""
+    rng = np.random.default_rng(seed)
+    world = np.random.default_rng(0)  # Queries of another seed come from the same clusters.
+    centres = world.standard_normal((100_000 // ROWS_OF_A_CLUSTER, LATENT), dtype=np.float32)
+    out_of_latent = world.standard_normal((LATENT, dimension), dtype=np.float32) / np.sqrt(LATENT)
+    vectors = np.empty((rows, dimension), dtype=np.float32)
+    for start in range(0, rows, CHUNK):
+        part = vectors[start : start + CHUNK]
+        latent = centres[rng.integers(len(centres), size=len(part))]
+        latent += 0.6 * rng.standard_normal(latent.shape, dtype=np.float32)
+        part[:] = latent @ out_of_latent + 0.1 * rng.standard_normal(part.shape, dtype=np.float32)
+        part /= np.linalg.norm(part, axis=1, keepdims=True)
+    return vectors
+
+
+def fill_table(connection: psycopg.Connection[Any], name: str, vectors: NDArray[np.float32]) -> None:
+    """Create table `name` (id int, embedding vector) with `vectors` and without an index."""
+    dimension = sql.Literal(vectors.shape[1])
+    table = sql.Identifier(name)
+    connection.execute(
+        sql.SQL("CREATE TABLE {} (id int PRIMARY KEY, embedding vector({}))").format(table, dimension)
+    )
+    copy = sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(table)
+    with connection.cursor().copy(copy) as stream:
+        stream.set_types(["int4", "vector"])
+        for number, vector in enumerate(vectors):
+            stream.write_row((number, vector))
+    connection.execute(sql.SQL("VACUUM ANALYZE {}").format(table))

@@ -1,0 +1,234 @@
+"""`index …`: plan, build, check and tune the vector index of a table."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from vectorops.cli.index_output import show_build, show_list, show_plan
+from vectorops.cli.progress import IndexBuildProgress
+from vectorops.cli.sizes import parse_size, size_text
+from vectorops.cli.state import AppState, state_of
+from vectorops.errors import UsageError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from vectorops.database.index_plan import Wishes
+    from vectorops.database.machine import Machine
+
+Table = Annotated[str, typer.Argument(metavar="TABLE", help="Table, such as item_emb.")]
+Type = Annotated[
+    Literal["vector", "halfvec", "bit"] | None,
+    typer.Option(
+        help="What it holds: the vectors, halves of their size, or their signs.", show_default="as planned"
+    ),
+]
+Metric = Annotated[
+    Literal["cosine", "inner_product", "l2", "l1"] | None,
+    typer.Option(help="The metric it serves.", show_default="that of the table's index, or cosine"),
+]
+M = Annotated[
+    int | None,
+    typer.Option("--m", help="Neighbours each row keeps: more find more.", show_default="as planned"),
+]
+EfConstruction = Annotated[
+    int | None,
+    typer.Option(help="Candidates they are chosen from: more find more, slower.", show_default="as planned"),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="maintenance_work_mem of the build, such as 2GB.", show_default="as planned"
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=0, help="Processes besides the first.", show_default="all processors but one"),
+]
+InstanceClass = Annotated[
+    str | None,
+    typer.Option(metavar="CLASS", help="Plan for this RDS instance class: db.r6g.large.", show_default=False),
+]
+Acu = Annotated[
+    float | None,
+    typer.Option(min=0.5, help="Plan for this many capacity units of Aurora.", show_default=False),
+]
+InstanceMemory = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Plan for a server of this memory: 16GB.", show_default=False),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group to the app."""
+    group = typer.Typer(
+        no_args_is_help=True,
+        help="Plan, build, check and tune the vector index of a table.",
+    )
+    group.command("list")(list_)
+    for command in (plan, build):
+        group.command()(command)
+    app.add_typer(group, name="index")
+
+
+def list_(
+    context: typer.Context,
+    table: Annotated[str | None, typer.Argument(metavar="[TABLE]", help="Only of this table.")] = None,
+) -> None:
+    """List the vector indexes: what each holds and serves, its parameters, its size."""
+    from vectorops.database.indexes import vector_indexes
+    from vectorops.database.tables import list_vector_tables, vector_table
+
+    state = state_of(context)
+    with state.connect() as connection:
+        tables = [vector_table(connection, table)] if table else list_vector_tables(connection)
+        found = {one.full_name: vector_indexes(connection, one) for one in tables}
+    rows = [
+        {"table": name, **{key: value for key, value in vars(index).items() if key != "opclass"}}
+        for name, indexes in found.items()
+        for index in indexes
+    ]
+    state.emit(rows, lambda console: show_list(console, found))
+
+
+def plan(
+    context: typer.Context,
+    table: Table,
+    type: Type = None,
+    metric: Metric = None,
+    m: M = None,
+    ef_construction: EfConstruction = None,
+    memory: Memory = None,
+    workers: Workers = None,
+    instance_class: InstanceClass = None,
+    acu: Acu = None,
+    instance_memory: InstanceMemory = None,
+    sample: Annotated[
+        int, typer.Option(min=0, help="Rows whose build is timed, and rolled back; 0: none.")
+    ] = 10_000,
+) -> None:
+    """Say which index suits a table and its server, what memory and time it takes, and how to build it.
+
+    Each type is built on a sample of the rows to tell the time. The server is the one the table is on, the
+    instance that AWS runs or this machine, unless another is named.
+    """
+    from vectorops.database.index_plan import plan_index
+    from vectorops.database.tables import vector_table
+
+    state = state_of(context)
+    wishes = _wishes(memory, type=type, metric=metric, m=m, ef_construction=ef_construction, workers=workers)
+    with state.connect() as connection:
+        found = plan_index(
+            connection,
+            vector_table(connection, table),
+            _machine(state, connection, instance_class, acu, instance_memory),
+            wishes,
+            sample_rows=sample,
+            on_sample=lambda one: state.note(f"building an index of type {one} on a sample…"),
+        )
+    state.emit(found, lambda console: show_plan(console, found))
+
+
+def build(
+    context: typer.Context,
+    table: Table,
+    type: Type = None,
+    metric: Metric = None,
+    m: M = None,
+    ef_construction: EfConstruction = None,
+    memory: Memory = None,
+    workers: Workers = None,
+    blocking: Annotated[
+        bool,
+        typer.Option("--blocking", help="Let writes wait: faster, and the only way for a partitioned table."),
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep other indexes of the same metric.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Build although there is such an index already.")
+    ] = False,
+) -> None:
+    """Build an index beside the one in use, swap it in when it is complete, and drop the old one.
+
+    Reads go on all the time, and writes too unless --blocking. What is not chosen is as 'index plan' has it.
+    It can be interrupted: the old index stays in use, and the next build removes what is left.
+    """
+    from vectorops.database.index_build import build_index
+    from vectorops.database.index_plan import plan_index
+    from vectorops.database.tables import vector_table
+
+    state = state_of(context)
+    wishes = _wishes(memory, type=type, metric=metric, m=m, ef_construction=ef_construction, workers=workers)
+    with state.connect() as connection, state.connect() as watcher:
+        of = vector_table(connection, table)
+        machine = _machine(state, connection)
+        planned = plan_index(connection, of, machine, wishes, sample_rows=0)
+        spec, settings = planned.proposed, planned.settings
+        state.note(
+            f"index of type {spec.type} for {spec.metric.replace('_', ' ')}, m {spec.m}, "
+            f"ef_construction {spec.ef_construction}, memory {size_text(settings.maintenance_bytes)}, "
+            f"{settings.workers} parallel workers"
+        )
+        with IndexBuildProgress(state.err, f"Indexing {of.full_name}") as progress:
+            report = build_index(
+                connection,
+                watcher,
+                of,
+                spec,
+                settings,
+                concurrently=not blocking,
+                keep=keep,
+                rebuild=rebuild,
+                on_progress=progress.update,
+            )
+    for warning in report.warnings:
+        state.note(
+            f"[yellow]warning:[/yellow] {warning}; build again with more --memory, or a smaller --type"
+        )
+    state.emit(report, lambda console: show_build(console, report))
+    state.note(f"next: vectorops index tune {of.full_name}")
+
+
+def _wishes(memory: str | None, **wishes: Any) -> "Wishes":
+    from vectorops.database.index_plan import Wishes
+
+    return Wishes(maintenance_bytes=parse_size(memory) if memory else None, **wishes)
+
+
+def _machine(
+    state: AppState,
+    connection: "psycopg.Connection[Any]",
+    instance_class: str | None = None,
+    acu: float | None = None,
+    memory: str | None = None,
+) -> "Machine":
+    """Return the server that was named, or the one the database is on."""
+    from vectorops.database.machine import Machine, acu_machine, instance_machine
+
+    if sum(given is not None for given in (instance_class, acu, memory)) > 1:
+        raise UsageError("--instance-class, --acu and --instance-memory say the same: give one of them")
+    if acu is not None:
+        return acu_machine(acu)
+    if memory is not None:
+        return Machine(parse_size(memory), None, "--instance-memory")
+    if instance_class is None:
+        return _own_machine(state, connection)
+    found = instance_machine(instance_class)
+    if found is None:
+        raise UsageError(
+            f"the memory of instance class '{instance_class}' is not known", hint="give it: --instance-memory"
+        )
+    return found
+
+
+def _own_machine(state: AppState, connection: "psycopg.Connection[Any]") -> "Machine":
+    from vectorops.database.machine import server_machine, this_machine
+
+    if state.environment.is_local:
+        return this_machine()
+    from vectorops.infra.database_machine import database_machine
+
+    stack = state.stack
+    found = database_machine(
+        state.aws.client("rds"), stack.database_identifier, stack.database_instance_class
+    )
+    return found or server_machine(connection)
