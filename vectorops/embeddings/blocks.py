@@ -7,7 +7,8 @@ import numpy as np
 from vectorops.embeddings.batch import Block
 from vectorops.errors import InputDataError
 
-BLOCK_BYTES = 4 << 20
+# So much that all arrays made of a block stay in a processor's cache.
+BLOCK_BYTES = 1 << 20
 MAX_RECORD_BYTES = 64 << 20
 # This many blocks without a record end mean a quote too many; the careful parser will find it.
 _PATIENCE = 4
@@ -31,7 +32,7 @@ def cut_blocks(
     for data, is_last in _joined(pieces, block_bytes, source):
         yield Block(source, line, data)
         if not is_last:
-            line += data.count(b"\n")
+            line += count_byte(data, b"\n")
 
 
 def _joined(pieces: Iterable[bytes], block_bytes: int, source: str) -> Iterator[tuple[bytes, bool]]:
@@ -65,10 +66,15 @@ def record_end(data: bytes) -> int:
     A line end inside quotes ends no record.
     """
     last = data.rfind(b"\n") + 1
-    if last == 0 or data.count(b'"', 0, last) % 2 == 0:
-        return last
     view = np.frombuffer(data, np.uint8)
+    if last == 0 or np.count_nonzero(view[:last] == ord('"')) % 2 == 0:
+        return last
     line_ends = np.flatnonzero(view == ord("\n"))
     quotes_before = np.searchsorted(np.flatnonzero(view == ord('"')), line_ends)
     outside = line_ends[quotes_before % 2 == 0]
     return int(outside[-1]) + 1 if len(outside) else 0
+
+
+def count_byte(data: bytes, byte: bytes) -> int:
+    """Return how often a byte is in `data`, which NumPy counts several times as fast as `bytes.count`."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(byte)))

@@ -4,7 +4,7 @@ It never judges. A block that it does not take is the careful parser's, which gi
 block that this one takes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,14 @@ import pyarrow.csv as arrow_csv
 
 from vectorops.database.tables import VectorTable
 from vectorops.embeddings.batch import Batch, Block
+from vectorops.embeddings.blocks import count_byte
 from vectorops.embeddings.ids import parse_ids
 from vectorops.embeddings.layout import Layout
 from vectorops.embeddings.numbers import fits_type
+from vectorops.embeddings.regular import find_fields
+
+_Read = tuple[Any, npt.NDArray[np.float32] | None]
+_Reader = Callable[[bytes, Layout, VectorTable], _Read]
 
 
 def parse_fast(block: Block, layout: Layout, table: VectorTable) -> Batch | None:
@@ -27,15 +32,13 @@ def parse_fast(block: Block, layout: Layout, table: VectorTable) -> Batch | None
         layout: Of the file.
         table: Where the rows are to go, with its dimension known.
     """
-    if not _is_plain(block.data, layout.delimiter):
-        return None
+    return _parse(block, layout, table, _read_regular) or _parse(block, layout, table, _read_plain)
+
+
+def _parse(block: Block, layout: Layout, table: VectorTable, read: _Reader) -> Batch | None:
     try:
-        texts, *components = _read_columns(block.data, layout)
-        if len(texts) != _count_lines(block.data):  # Blank lines, or line ends inside quotes.
-            return None
-        ids = parse_ids(texts, table)
-        is_matrix = layout.has_column_per_dimension
-        vectors = _matrix(components) if is_matrix else _parse_texts(components[0], table)
+        texts, vectors = read(block.data, layout, table)
+        ids = None if vectors is None else parse_ids(texts, table)
     except pa.ArrowInvalid:
         return None
     if ids is None or vectors is None or vectors.shape[1] != table.dimension:
@@ -45,11 +48,28 @@ def parse_fast(block: Block, layout: Layout, table: VectorTable) -> Batch | None
     return Batch(ids, vectors, np.arange(block.first_line, block.first_line + len(ids)))
 
 
+def _read_regular(data: bytes, layout: Layout, table: VectorTable) -> _Read:
+    """Read a block whose lines all have the same fields."""
+    fields = find_fields(data, layout, table.dimension or 0)
+    return (None, None) if fields is None else (fields.texts(layout.id_index), fields.vectors())
+
+
+def _read_plain(data: bytes, layout: Layout, table: VectorTable) -> _Read:
+    """Read a block by Arrow's CSV reader, and the vectors in it by a second pass."""
+    if not _is_plain(data, layout.delimiter):
+        return None, None
+    texts, *components = _read_columns(data, layout)
+    if len(texts) != _count_lines(data):  # Blank lines, or line ends inside quotes.
+        return None, None
+    is_matrix = layout.has_column_per_dimension
+    return texts, _matrix(components) if is_matrix else _parse_texts(components[0], table)
+
+
 def _is_plain(data: bytes, delimiter: str) -> bool:
     """Say whether every CSV reader would find the same fields: quotes stand at the ends of fields only."""
     if b"\0" in data or data.startswith(b"\xef\xbb\xbf"):  # Arrow would skip a byte order mark.
         return False
-    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+    if b"\r" in data and count_byte(data, b"\r") != data.count(b"\r\n"):
         return False
     view = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(view == ord('"'))
@@ -112,4 +132,4 @@ def _matrix(columns: Sequence[Any]) -> npt.NDArray[np.float32]:
 
 
 def _count_lines(data: bytes) -> int:
-    return data.count(b"\n") + (not data.endswith(b"\n"))
+    return count_byte(data, b"\n") + (not data.endswith(b"\n"))
