@@ -1,0 +1,44 @@
+import io
+
+import pytest
+
+from vectorops.streaming.events import MAX_RECORD_BYTES
+from vectorops.streaming.lines import EXPLANATIONS, BadLine, read_events
+
+
+def read(content: bytes) -> tuple[list[bytes], list[BadLine]]:
+    bad: list[BadLine] = []
+    return [record.data for record in read_events(io.BytesIO(content), bad.append)], bad
+
+
+def test_every_line_is_an_event_whatever_ends_it() -> None:
+    events, bad = read(b'{"a": 1}\r\n\n  \n{"a": "\xc3\xa9"}\n{"a": 3}')
+    assert events == [b'{"a": 1}', b'{"a": "\xc3\xa9"}', b'{"a": 3}']
+    assert bad == []
+
+
+def test_bad_lines_are_told_by_number_and_reason_and_the_others_are_read() -> None:
+    too_long = b'{"a": "' + b"x" * 3 * MAX_RECORD_BYTES + b'"}'
+    content = b"\n".join(
+        [b'{"a": 1}', b"oops", b"\xff", b"[]", b'{"similar_items": 1}', too_long, b'{"a": 2}']
+    )
+    events, bad = read(content)
+    assert events == [b'{"a": 1}', b'{"a": 2}']
+    assert [line.line for line in bad] == [2, 3, 4, 5, 6]
+    assert [line.reason for line in bad[:4]] == ["not_json", "not_utf8", "not_an_object", "reserved_field"]
+    assert all(line.reason in EXPLANATIONS for line in bad)
+
+
+def test_an_event_of_exactly_the_limit_is_taken_and_one_byte_more_is_too_large() -> None:
+    event = b'{"session_id": "a", "b": "' + b"x" * MAX_RECORD_BYTES
+    largest = event[: MAX_RECORD_BYTES - 3] + b'"}'
+    assert read(largest + b"\n{}")[0] == [largest, b"{}"]
+    assert read(event[: MAX_RECORD_BYTES - 2] + b'"}\n{}') == ([b"{}"], [BadLine(1, "too_large")])
+
+
+def test_a_caller_that_refuses_bad_lines_stops_the_reading() -> None:
+    def refuse(line: BadLine) -> None:
+        raise ValueError(line.line)
+
+    with pytest.raises(ValueError, match="2"):
+        list(read_events(io.BytesIO(b"{}\noops\n{}"), refuse))

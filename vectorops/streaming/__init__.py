@@ -1,0 +1,1 @@
+"""User activity on its way: sending events, following recommendations, replaying failures."""
