@@ -1,6 +1,7 @@
 """What is wrong in the emulator library as it is installed. A test that fails here means: delete our mend."""
 
 import json
+import sys
 import time
 from typing import Any
 
@@ -8,9 +9,9 @@ import pytest
 
 pytest.importorskip("ministack", reason="the local target is not installed: make setup")
 
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.iam_evaluator import EvalContext
-from ministack.services import ec2, glue, rds
+from ministack.services import athena, cloudwatch, ec2, firehose, glue, kinesis, lambda_svc, rds
 
 RDS_TRUST = {
     "Effect": "Allow",
@@ -129,3 +130,75 @@ def test_iam_takes_a_glue_connection_for_a_table() -> None:
     body = b'{"Name": "source"}'
     arn = iam_actions.extract_resource_arn("glue", "POST", "/", headers, body, {}, "us-east-1", "0")
     assert arn == "arn:aws:glue:us-east-1:0:table/source"
+
+
+def test_cloudwatch_shows_alarms_without_most_of_their_fields_and_forgets_who_is_told_of_missing_data() -> (
+    None
+):
+    alarm = {
+        "AlarmName": "faulty",
+        "AlarmDescription": "a description",
+        "MetricName": "m",
+        "Namespace": "n",
+        "Period": "300",
+        "EvaluationPeriods": "1",
+        "Threshold": "1",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "InsufficientDataActions.member.1": "arn:aws:sns:us-east-1:000000000000:alerts",
+    }
+    cloudwatch._put_metric_alarm({name: [value] for name, value in alarm.items()}, None, False)
+    _, _, answer = cloudwatch._describe_alarms({"AlarmNames.member.1": ["faulty"]}, None, False)
+    assert b"a description" not in answer
+    assert cloudwatch._alarms["faulty"]["InsufficientDataActions"] == []
+
+
+def test_kinesis_forgets_the_tags_of_a_new_stream() -> None:
+    kinesis._create_stream({"StreamName": "faulty", "Tags": {"a": "b"}})
+    assert kinesis._streams["faulty"]["tags"] == {}
+
+
+def test_kinesis_counts_nothing() -> None:
+    kinesis._create_stream({"StreamName": "busy"})
+    kinesis._put_record({"StreamName": "busy", "PartitionKey": "1", "Data": "e30="})
+    metrics = cloudwatch._list_metrics({"Namespace": ["AWS/Kinesis"]}, {}, False)[2]
+    assert b"IncomingRecords" not in metrics
+
+
+def test_firehose_forgets_the_time_zone_and_delivers_each_record_at_once() -> None:
+    destination = {"BucketARN": "arn:aws:s3:::nowhere", "CustomTimeZone": "UTC"}
+    source = {"KinesisStreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/busy", "RoleARN": ""}
+    firehose._create_delivery_stream(
+        {
+            "DeliveryStreamName": "faulty",
+            "DeliveryStreamType": "KinesisStreamAsSource",
+            "KinesisStreamSourceConfiguration": source,
+            "ExtendedS3DestinationConfiguration": destination,
+        }
+    )
+    stream = firehose._streams["faulty"]
+    assert "CustomTimeZone" not in str(firehose._build_description(stream))
+    firehose.ingest_from_kinesis_source(source["KinesisStreamARN"], [("1", b"{}")])
+    assert len(stream["destinations"][0]["records"]) == 1
+
+
+def test_firehose_takes_records_past_the_stream_it_reads() -> None:
+    answer = firehose._put_record({"DeliveryStreamName": "faulty", "Record": {"Data": "e30="}})
+    assert answer[0] == 200
+
+
+def test_lambda_runs_functions_in_the_interpreter_of_the_server() -> None:
+    assert lambda_runtime._detect_runtime_binary("python3.13")[0] == sys.executable
+
+
+def test_lambda_names_urls_that_lead_to_aws() -> None:
+    lambda_svc._functions["faulty"] = {"aliases": {}}
+    made = json.loads(lambda_svc._create_function_url_config("faulty", {}, None)[2])
+    assert made["FunctionUrl"].endswith(".on.aws/")
+
+
+def test_athena_guesses_the_columns_of_a_json_table() -> None:
+    table = {
+        "StorageDescriptor": {"Columns": [{"Name": "a", "Type": "string"}]},
+        "Parameters": {"classification": "json"},
+    }
+    assert "read_json_auto" in athena._table_relation(table, ["a.json"])

@@ -13,7 +13,7 @@ from vectorops.local.delivery.delivery import Delivery, StoppedError, Surroundin
 
 logger = logging.getLogger(__name__)
 
-_RETRY_S = 5.0
+_RETRY_S = 2.0
 _STOP_S = 5.0
 
 

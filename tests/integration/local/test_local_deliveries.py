@@ -1,0 +1,205 @@
+import base64
+import gzip
+import json
+import os
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.integration.local.delivery_streams import DELIVER, READ, make_delivery_stream, wait_until
+from tests.integration.local.local_targets import operator_of
+from vectorops.aws import Aws
+from vectorops.local import down, status, up
+from vectorops.settings import Environment
+
+
+def numbers(lines: list[dict[str, Any]], key: str = "N") -> list[int]:
+    return sorted(line[key] for line in lines)
+
+
+def raw(failure: dict[str, Any]) -> Any:
+    return json.loads(base64.b64decode(failure["rawData"]))
+
+
+def test_records_are_transformed_and_delivered_a_line_each_under_the_hour_of_their_arrival(
+    operator: Aws,
+) -> None:
+    delivery = make_delivery_stream(operator)
+    began = datetime.now(UTC)
+    delivery.send({"n": n} for n in range(300))
+    assert numbers(delivery.wait_for("good/", 300)) == list(range(300))
+    objects = delivery.objects("")
+    assert all(body.endswith(b"}\n") for body in objects.values())
+    hours = {f"good/{moment:%Y/%m/%d/%H}/{delivery.name}-1-" for moment in (began, datetime.now(UTC))}
+    assert all(key.startswith(tuple(hours)) for key in objects)
+    assert len(objects) < 10, "records are collected"
+
+
+def test_each_record_of_a_batch_is_accounted_for_by_what_the_function_says_of_it(operator: Aws) -> None:
+    delivery = make_delivery_stream(operator)
+    kinds = ["fail", "drop", "forget", "repeat", "invent", "empty", "nothing"]
+    delivery.send({"do": kind} for kind in kinds)
+    failed = {raw(one)["do"]: one for one in delivery.wait_for("bad/processing-failed/", 5)}
+    assert {kind: one["errorCode"] for kind, one in failed.items()} == {
+        "fail": "Lambda.ProcessingFailedStatus",
+        "forget": "Lambda.MissingRecordId",
+        "repeat": "Lambda.DuplicatedRecordId",
+        "invent": "Lambda.JsonProcessingException",
+        "empty": "Lambda.JsonProcessingException",
+    }
+    assert set(failed["fail"]) == {
+        "attemptsMade",
+        "arrivalTimestamp",
+        "errorCode",
+        "errorMessage",
+        "attemptEndingTimestamp",
+        "rawData",
+        "lambdaArn",
+    }
+    assert failed["fail"]["attemptsMade"] == 1
+    assert [line["DO"] for line in delivery.wait_for("good/", 1)] == ["NOTHING"]
+
+
+def test_a_call_that_fails_is_repeated_and_then_the_batch_goes_to_the_error_prefix(operator: Aws) -> None:
+    delivery = make_delivery_stream(operator, retries=2)
+    delivery.send([{"do": "raise", "n": 1}, {"n": 2}])
+    failed = delivery.wait_for("bad/", 2)
+    assert numbers([raw(one) for one in failed], "n") == [1, 2]
+    assert {(one["errorCode"], one["attemptsMade"]) for one in failed} == {("Lambda.FunctionError", 3)}
+    assert "asked to" in failed[0]["errorMessage"]
+    assert [entry["errorCode"] for entry in delivery.log()] == ["Lambda.FunctionError"] * 3
+    delivery.send([{"n": 3}])
+    assert numbers(delivery.wait_for("good/", 1)) == [3]
+
+
+def test_a_function_that_dies_in_the_middle_loses_nothing(operator: Aws, tmp_path: Path) -> None:
+    delivery = make_delivery_stream(operator)
+    delivery.send([{"n": 1}, {"n": 2, "do": "die", "once": str(tmp_path / "died")}])
+    assert numbers(delivery.wait_for("good/", 2)) == [1, 2]
+    assert (tmp_path / "died").exists()
+
+
+def test_a_role_that_may_not_call_the_function_is_told_of_below_the_error_prefix(operator: Aws) -> None:
+    delivery = make_delivery_stream(operator, retries=0, actions=["s3:PutObject"])
+    delivery.send([{"n": 1}])
+    (failed,) = delivery.wait_for("bad/", 1)
+    assert failed["errorCode"] == "Lambda.InvokeAccessDenied"
+
+
+def test_records_wait_in_their_stream_until_the_role_may_write(operator: Aws) -> None:
+    delivery = make_delivery_stream(operator, actions=["lambda:InvokeFunction", "logs:PutLogEvents"])
+    delivery.send([{"n": 1}])
+    wait_until(lambda: bool(delivery.log()))
+    assert delivery.log()[0]["errorCode"] == "S3.AccessDenied"
+    delivery.allow([*READ, *DELIVER])
+    assert numbers(delivery.wait_for("good/", 1)) == [1]
+
+
+def test_objects_are_compressed_when_they_are_to_be(operator: Aws) -> None:
+    delivery = make_delivery_stream(operator, CompressionFormat="GZIP")
+    delivery.send([{"n": 1}])
+    wait_until(lambda: bool(delivery.objects("good/")))
+    ((key, body),) = delivery.objects("good/").items()
+    assert key.endswith(".gz")
+    assert json.loads(gzip.decompress(body)) == {"N": 1}
+
+
+def test_what_comes_after_a_change_is_delivered_by_the_new_settings(operator: Aws) -> None:
+    delivery = make_delivery_stream(operator)
+    delivery.send([{"n": 1}])
+    delivery.wait_for("good/", 1)
+    firehose = operator.client("firehose")
+    answer = firehose.describe_delivery_stream(DeliveryStreamName=delivery.name)
+    described = answer["DeliveryStreamDescription"]
+    firehose.update_destination(
+        DeliveryStreamName=delivery.name,
+        CurrentDeliveryStreamVersionId="1",
+        DestinationId=described["Destinations"][0]["DestinationId"],
+        ExtendedS3DestinationUpdate={"Prefix": "better/"},
+    )
+    delivery.send([{"n": 2}])
+    assert numbers(delivery.wait_for("better/", 1)) == [2]
+
+
+def test_nothing_is_lost_or_delivered_twice_when_the_local_target_is_killed(environment: Environment) -> None:
+    up(environment)
+    delivery = make_delivery_stream(operator_of(environment))
+    for first in range(0, 500, 100):
+        delivery.send({"n": n} for n in range(first, first + 100))
+    # What a killed process saved is at most a fraction of a second old.
+    wait_until(lambda: bool(delivery.objects("good/")))
+    os.kill(status(environment).pid or 0, signal.SIGKILL)
+    up(environment)
+    delivery.aws = operator_of(environment)
+    delivery.wait_for("good/", 500)
+    down(environment)
+    up(environment)
+    delivery.aws = operator_of(environment)
+    delivery.send([{"n": 500}])
+    assert numbers(delivery.wait_for("good/", 501)) == list(range(501))
+
+
+def test_a_deleted_delivery_stream_delivers_no_more_and_a_new_one_begins_anew(operator: Aws) -> None:
+    delivery = make_delivery_stream(operator)
+    delivery.send([{"n": 1}])
+    delivery.wait_for("good/", 1)
+    operator.client("firehose").delete_delivery_stream(DeliveryStreamName=delivery.name)
+    with pytest.raises(ClientError, match="not found"):
+        operator.client("firehose").describe_delivery_stream(DeliveryStreamName=delivery.name)
+
+
+def test_records_cannot_be_put_past_the_stream(operator: Aws) -> None:
+    delivery = make_delivery_stream(operator)
+    with pytest.raises(ClientError, match="KinesisStreamAsSource"):
+        operator.client("firehose").put_record(DeliveryStreamName=delivery.name, Record={"Data": b"{}"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"DynamicPartitioningConfiguration": {"Enabled": True}}, "DynamicPartitioningConfiguration"),
+        ({"DataFormatConversionConfiguration": {"Enabled": True}}, "DataFormatConversionConfiguration"),
+        ({"S3BackupMode": "Enabled"}, "S3BackupMode"),
+    ],
+)
+def test_what_the_local_target_does_not_do_is_refused(operator: Aws, changes: Any, message: str) -> None:
+    with pytest.raises(ClientError, match=message):
+        make_delivery_stream(operator, **changes)
+
+
+def test_a_delivery_stream_without_a_kinesis_stream_is_refused(operator: Aws) -> None:
+    with pytest.raises(ClientError, match="Kinesis streams only"):
+        operator.client("firehose").create_delivery_stream(
+            DeliveryStreamName="direct",
+            ExtendedS3DestinationConfiguration={
+                "RoleARN": "arn:aws:iam::000000000000:role/r",
+                "BucketARN": "arn:aws:s3:::b",
+            },
+        )
+
+
+def test_cloudwatch_has_the_figures_of_stream_and_delivery(operator: Aws) -> None:
+    delivery = make_delivery_stream(operator)
+    delivery.send({"n": n} for n in range(7))
+    delivery.wait_for("good/", 7)
+
+    def total(namespace: str, metric: str, dimension: str) -> float:
+        now = datetime.now(UTC)
+        points = operator.client("cloudwatch").get_metric_statistics(
+            Namespace=namespace,
+            MetricName=metric,
+            Dimensions=[{"Name": dimension, "Value": delivery.name}],
+            StartTime=now.replace(hour=0, minute=0),
+            EndTime=now,
+            Period=86_400,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return float(sum(point["Sum"] for point in points))
+
+    assert total("AWS/Kinesis", "IncomingRecords", "StreamName") == 7
+    wait_until(lambda: total("AWS/Firehose", "DeliveryToS3.Records", "DeliveryStreamName") == 7)
+    assert total("AWS/Lambda", "Errors", "FunctionName") == 0
