@@ -89,12 +89,16 @@ def _because(action: str, change: Mapping[str, Any]) -> tuple[str, ...]:
     if action == "update":
         before, after = change["before"], change["after"]
         unknown = change.get("after_unknown") or {}
-        return tuple(
-            sorted(
-                key for key in {*before, *unknown} if unknown.get(key) or before.get(key) != after.get(key)
-            )
-        )
+        changed = {key for key in before if before[key] != after.get(key)}
+        return tuple(sorted(changed | {key for key in unknown if _is_unknown(unknown[key])}))
     return ()
+
+
+def _is_unknown(mark: object) -> bool:
+    """Say whether a mark in `after_unknown`, which has the form of the value it is about, holds any true."""
+    if isinstance(mark, dict):
+        return any(map(_is_unknown, mark.values()))
+    return any(map(_is_unknown, mark)) if isinstance(mark, list) else mark is True
 
 
 def _severity(action: str) -> int:

@@ -38,6 +38,22 @@ def test_an_update_names_the_attributes_that_change() -> None:
     assert read_plan({"resource_changes": [change]}).changes[0].because == ("address", "allocated_storage")
 
 
+def test_a_nested_attribute_that_stays_known_is_no_reason_for_an_update() -> None:
+    nested = {"architectures": ["arm64"], "vpc_config": [{"subnet_ids": ["a"]}], "last_modified": "old"}
+    change = entry(
+        "aws_lambda_function.this",
+        ["update"],
+        before=nested,
+        after={"architectures": ["arm64"], "vpc_config": [{"subnet_ids": ["a"]}]},
+        after_unknown={
+            "architectures": [False],
+            "vpc_config": [{"subnet_ids": [False]}],
+            "last_modified": True,
+        },
+    )
+    assert read_plan({"resource_changes": [change]}).changes[0].because == ("last_modified",)
+
+
 def test_reading_and_doing_nothing_are_no_changes() -> None:
     data = {**entry("aws_region.this", ["read"]), "mode": "data"}
     plan = read_plan({"resource_changes": [data, entry("aws_vpc.this", ["no-op"])]})
