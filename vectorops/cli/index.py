@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vectorops.cli.index_output import show_build, show_list, show_plan
-from vectorops.cli.progress import IndexBuildProgress
+from vectorops.cli.index_output import show_build, show_list, show_plan, show_tune
+from vectorops.cli.progress import IndexBuildProgress, TuneProgress
 from vectorops.cli.sizes import parse_size, size_text
 from vectorops.cli.state import AppState, state_of
 from vectorops.errors import UsageError
@@ -66,7 +66,7 @@ def register(app: typer.Typer) -> None:
         help="Plan, build, check and tune the vector index of a table.",
     )
     group.command("list")(list_)
-    for command in (plan, build):
+    for command in (plan, build, tune):
         group.command()(command)
     app.add_typer(group, name="index")
 
@@ -186,6 +186,52 @@ def build(
         )
     state.emit(report, lambda console: show_build(console, report))
     state.note(f"next: vectorops index tune {of.full_name}")
+
+
+def tune(
+    context: typer.Context,
+    table: Table,
+    recall: Annotated[float, typer.Option(help="Share of the true neighbours to find, 0 to 1.")] = 0.95,
+    k: Annotated[int, typer.Option("-k", "--k", min=1, help="Rows that a search wants.")] = 10,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="Tune searches with this filter, as 'search' takes it. May be repeated: all hold."),
+    ] = None,
+    metric: Metric = None,
+    first_pass: Annotated[
+        Literal["column", "halfvec", "bit"] | None,
+        typer.Option(help="Which index to tune.", show_default="the one searches use"),
+    ] = None,
+    queries: Annotated[
+        int, typer.Option(min=1, help="Vectors of the table to search for, chosen at random.")
+    ] = 100,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, and store nothing.")] = False,
+) -> None:
+    """Find the smallest ef_search that reaches a recall against exact search, and store it.
+
+    Searches and functions use it from then on, within a minute. A filter is stored by its columns and
+    operators: tune it with several values to cover several selectivities, and the largest ef_search counts.
+    Exit code 1 when no ef_search reaches the recall.
+    """
+    from vectorops.database.filters import parse_filters
+    from vectorops.database.index_tune import Target, tune_index
+    from vectorops.database.tables import vector_table
+
+    state = state_of(context)
+    target = Target(recall, k, parse_filters(where or []), metric, first_pass)
+    with state.connect() as connection, TuneProgress(state.err, f"Tuning {table}") as progress:
+        report = tune_index(
+            connection,
+            vector_table(connection, table),
+            target,
+            queries=queries,
+            store=not dry_run,
+            on_truth=progress.on_truth,
+            on_step=progress.on_step,
+        )
+    state.emit(report, lambda console: show_tune(console, report))
+    if not report.is_reached:
+        raise typer.Exit(1)
 
 
 def _wishes(memory: str | None, **wishes: Any) -> "Wishes":

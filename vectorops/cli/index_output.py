@@ -12,6 +12,7 @@ from vectorops.cli.sizes import size_text
 if TYPE_CHECKING:
     from vectorops.database.index_build import BuildReport
     from vectorops.database.index_plan import IndexPlan, TypePlan
+    from vectorops.database.index_tune import TuneReport
     from vectorops.database.indexes import VectorIndex
 
 
@@ -73,6 +74,27 @@ def show_build(console: Console, report: "BuildReport") -> None:
     ):
         if names:
             console.print(f"  {title}: {escape(', '.join(names))}")
+
+
+def show_tune(console: Console, report: "TuneReport") -> None:
+    """Print what each ef_search found, and what is stored."""
+    share = f" on {report.selectivity:.1%} of the rows ({escape(report.filter)})" if report.filter else ""
+    console.print(
+        f"[bold]{escape(report.index)}[/bold]: recall@{report.k} of {report.queries} of the table's own "
+        f"vectors, against exact search{share}"
+    )
+    table = _table("ef_search:", f"recall@{report.k}:", "ms a query:", "")
+    for step in report.steps:
+        how = "" if step.index else "[dim]PostgreSQL compared every row[/dim]"
+        table.add_row(str(step.ef_search), f"{step.recall:.3f}", f"{step.ms:.2f}", how)
+    console.print(table)
+    if report.ef_search:
+        kept = "stored: searches use it" if report.stored else "not stored"
+        console.print(f"[green]ef_search {report.ef_search}[/green] reaches {report.target_recall:g}; {kept}")
+    elif not report.is_reached:
+        console.print(f"[yellow]{report.recall:.3f} is the most, not {report.target_recall:g}[/yellow]")
+    if report.note:
+        console.print(escape(report.note), soft_wrap=True)
 
 
 def seconds_text(seconds: float) -> str:

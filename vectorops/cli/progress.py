@@ -21,6 +21,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from vectorops.database.index_progress import BuildProgress
+    from vectorops.database.index_tune import TuneStep
 
 LONGEST_LIST = 8
 
@@ -178,3 +179,38 @@ class IndexBuildProgress:
             self._phase, self._logged = progress.phase, now
             rows = f", {progress.rows:,} rows" if progress.rows else ""
             self._console.print(f"{self._title}: {progress.phase}{rows}, {progress.elapsed_s:.0f} s")
+
+
+class TuneProgress:
+    """Shows how many exact searches are done, then each ef_search that was tried.
+
+    Args:
+        console: Where to show it.
+        title: Such as "Tuning item_emb".
+    """
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._status = console.status(f"{title}…")
+
+    def __enter__(self) -> "TuneProgress":
+        if self._console.is_terminal:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def on_truth(self, done: int, total: int) -> None:
+        """Take how many exact searches are done."""
+        self._say(f"{done} of {total} exact searches", is_last=done == total)
+
+    def on_step(self, step: "TuneStep") -> None:
+        """Take one ef_search that was tried."""
+        self._say(f"ef_search {step.ef_search} finds {step.recall:.3f}", is_last=True)
+
+    def _say(self, what: str, *, is_last: bool) -> None:
+        self._status.update(f"{self._title}: {what}")
+        if not self._console.is_terminal and is_last:
+            self._console.print(f"{self._title}: {what}")

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from vectorops.database.indexes import vector_indexes
+from vectorops.database.search_settings import stored_settings, tuned_ef_search
 from vectorops.database.tables import VectorTable
 from vectorops.errors import DatabaseError
 from vectorops.recommender.catalogue import SCORE_DECIMALS, Found, Neighbour, Search, unit_vectors
@@ -53,10 +54,12 @@ class TableCatalogue:
     Attributes:
         query: Runs statements in one transaction and returns the rows of each, in binary form or not.
         statement: The search.
+        ef_search: Candidates that HNSW keeps, where the rows wanted do not need more.
     """
 
     query: Callable[[Sequence[Statement]], list[Rows]]
     statement: sql.Composed
+    ef_search: int = _DEFAULT_EF_SEARCH
 
     def search(self, wanted: Search) -> Found:
         """Return the nearest items to each vector and to each item of `wanted`.
@@ -68,7 +71,7 @@ class TableCatalogue:
         items = [id_ for id_ in wanted.items if _is_text(id_)]
         if not probes.vectors and not items:
             return Found([[] for _ in wanted.vectors], {})
-        ef_search = min(_MAX_EF_SEARCH, max(_DEFAULT_EF_SEARCH, wanted.k + 1, *probes.sizes))
+        ef_search = min(_MAX_EF_SEARCH, max(self.ef_search, wanted.k + 1, *probes.sizes))
         parameters = (probes.vectors, probes.sizes, items, wanted.k)
         _, rows = self.query([(_SETTINGS, (ef_search,)), (self.statement, parameters)])
         return _found(rows, wanted, probes, items)
@@ -79,21 +82,28 @@ def table_catalogue(
     table: VectorTable,
     query: Callable[[Sequence[Statement]], list[Rows]],
 ) -> TableCatalogue:
-    """Return the catalogue of `table`, which `query` searches.
+    """Return the catalogue of `table`, which `query` searches with the ef_search that was measured for it.
+
+    An index of bits is passed over: what it finds would have to be ranked again.
 
     Raises:
         DatabaseError: No index serves cosine, so that each search would read the whole table.
     """
     usable = (
-        one for one in vector_indexes(connection, table) if one.is_searchable and one.metric == "cosine"
+        one
+        for one in vector_indexes(connection, table)
+        if one.is_searchable and one.metric == "cosine" and one.key != "bit"
     )
     index = next(usable, None)
     if index is None:
+        build = f"vectorops index build {table.full_name} --metric cosine --type halfvec"
         raise DatabaseError(
-            f"'{table.full_name}' is too large to be held in memory, and has no index for cosine",
-            hint="build one with 'vectorops index build', or raise CATALOGUE_BUDGET_MB and the memory",
+            f"'{table.full_name}' is too large to be held in memory, and has no index of vectors for cosine",
+            hint=f"build one with '{build}', or raise CATALOGUE_BUDGET_MB and the memory",
         )
-    return TableCatalogue(query, _statement(table, through_halfvec=index.key == "halfvec"))
+    tuned = tuned_ef_search(stored_settings(connection, table), "cosine", index.key)
+    statement = _statement(table, through_halfvec=index.key == "halfvec")
+    return TableCatalogue(query, statement, tuned or _DEFAULT_EF_SEARCH)
 
 
 def _statement(table: VectorTable, *, through_halfvec: bool) -> sql.Composed:

@@ -1,5 +1,7 @@
 """The catalogue in memory and the one in the database answer alike."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +11,17 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from vectorops.database.connection import register_vector_types
+from vectorops.database.migrations import apply_migrations
+from vectorops.database.search_settings import SearchSetting, record_setting
 from vectorops.database.tables import VectorTable, create_vector_table
+from vectorops.errors import DatabaseError
 from vectorops.recommender.catalogue import Found, Neighbour, Search
 from vectorops.recommender.catalogue_loading import item_table, load_catalogue
 from vectorops.recommender.catalogue_table import Rows, Statement, TableCatalogue, table_catalogue
 
 Connection = psycopg.Connection[Any]
 Vectors = NDArray[np.float32]
+SQL = Path(__file__).parents[3] / "sql"
 
 
 def clusters(rows: int, dimension: int, seed: int) -> Vectors:
@@ -30,15 +36,15 @@ def names(rows: int) -> list[str]:
     return [f"é{number:05d}" for number in range(rows)]
 
 
-def fill(connection: Connection, vectors: Vectors, **options: Any) -> VectorTable:
+def fill(connection: Connection, vectors: Vectors, name: str = "goods", **options: Any) -> VectorTable:
     connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
     register_vector_types(connection)
-    table = create_vector_table(connection, "goods", id_type="text", dimension=vectors.shape[1], **options)
+    table = create_vector_table(connection, name, id_type="text", dimension=vectors.shape[1], **options)
     with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(table.qualified)) as copy:
         for id_, vector in zip(names(len(vectors)), vectors, strict=True):
             copy.write_row((id_, f"[{','.join(map(str, vector))}]"))
     connection.execute("ANALYZE")
-    return item_table(connection, "goods")
+    return item_table(connection, name)
 
 
 def in_database(connection: Connection, table: VectorTable) -> TableCatalogue:
@@ -134,3 +140,40 @@ def test_nothing_asked_does_not_reach_the_database(connection: Connection) -> No
     fill(connection, clusters(3, 4, seed=1))
     catalogue = table_catalogue(connection, item_table(connection, "goods"), refuse)
     assert catalogue.search(Search(np.zeros((1, 4), np.float32), [frozenset()], [], 5)) == Found([[]], {})
+
+
+BITS = "CREATE INDEX by_bit ON goods USING hnsw ((binary_quantize(embedding)::bit(32)) bit_hamming_ops)"
+
+
+def test_an_index_of_bits_is_passed_over_and_a_halfvec_taken(connection: Connection) -> None:
+    table = fill(connection, clusters(2_000, 32, seed=1))
+    connection.execute(BITS)
+    wanted = Search(clusters(3, 32, seed=2), [frozenset()] * 3, names(2), 5)
+    connection.execute("SET enable_seqscan = off")
+    catalogue = in_database(connection, table)
+    assert_alike(load_catalogue(connection, table).search(wanted), catalogue.search(wanted))
+    assert index_scans(connection, catalogue, wanted) == 2
+    connection.execute("DROP INDEX goods_embedding_idx")
+    with pytest.raises(DatabaseError, match="no index of vectors for cosine") as caught:
+        in_database(connection, table)
+    assert "vectorops index build public.goods --metric cosine --type halfvec" in caught.value.hint
+
+
+def test_the_measured_ef_search_is_used(connection: Connection) -> None:
+    apply_migrations(connection, SQL)
+    table = fill(connection, clusters(50, 8, seed=1), name="public.goods")
+    assert in_database(connection, table).ef_search == 40
+    measured = SearchSetting(table.full_name, "cosine", "column", "", "", 1.0, 10, 230, 0.96, 0.95, 50, 50)
+    record_setting(connection, measured)
+    catalogue = in_database(connection, table)
+    assert catalogue.ef_search == 230
+    used: list[Any] = []
+
+    def remember(statements: list[Statement]) -> list[Rows]:
+        used.extend(statements[0][1])
+        return catalogue.query(statements)
+
+    wanted = Search(clusters(1, 8, seed=2), [frozenset()], [], 5)
+    found = replace(catalogue, query=remember).search(wanted)  # type: ignore[arg-type]
+    assert used == [230]
+    assert_alike(load_catalogue(connection, table).search(wanted), found)
