@@ -7,6 +7,7 @@ from vectorops import __version__
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.credentials import Credentials as BotoCredentials
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,19 @@ class Aws:
             session: Any = self._session()  # typed for one service by name, which is not known here
             self._clients[service] = session.client(service, endpoint_url=self.endpoint_url, config=config)
         return self._clients[service]
+
+    def signing_credentials(self) -> "BotoCredentials":
+        """Return what a request to something that is no AWS API, such as a function's URL, is signed with.
+
+        Raises:
+            NoCredentialsError: There are none.
+        """
+        from botocore.exceptions import NoCredentialsError
+
+        found = self._session().get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        return found
 
     def _session(self) -> "boto3.Session":
         import boto3

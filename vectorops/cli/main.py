@@ -15,10 +15,12 @@ from vectorops.cli import (
     glue,
     index,
     local,
+    recommend,
     schema,
     search,
     source,
     status,
+    stream,
     train,
 )
 from vectorops.cli.group import RootGroup
@@ -75,6 +77,8 @@ index.register(app)
 source.register(app)
 glue.register(app)
 train.register(app)
+stream.register(app)
+recommend.register(app)
 local.register(app)
 demo.register(app)
 doctor.register(app)

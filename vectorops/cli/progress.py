@@ -87,25 +87,29 @@ class ResourceProgress:
 
 
 class LoadProgress:
-    """Shows rows, rows per second and, where the size is known, the time left.
+    """Shows rows, or what else is counted, how many a second and, where the size is known, the time left.
 
     Args:
         console: Where to show it.
         title: Such as "Loading item_emb".
         total_bytes: Size of all that will be read, or None.
+        noun: What is counted.
     """
 
     LOG_INTERVAL_S = 10.0
 
-    def __init__(self, console: Console, title: str, *, total_bytes: int | None = None) -> None:
+    def __init__(
+        self, console: Console, title: str, *, total_bytes: int | None = None, noun: str = "rows"
+    ) -> None:
         self._console = console
         self._title = title
+        self._noun = noun
         self._rows = 0
         self._started = self._logged = time.monotonic()
         columns: list[ProgressColumn] = [TextColumn("{task.description}")]
         if total_bytes:
             columns += [BarColumn(), TaskProgressColumn()]
-        columns += [TextColumn("{task.fields[rows]:,} rows · {task.fields[rate]:,.0f} rows/s")]
+        columns += [TextColumn(f"{{task.fields[rows]:,}} {noun} · {{task.fields[rate]:,.0f}} {noun}/s")]
         if total_bytes:
             columns += [TimeRemainingColumn()]
         self._bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
@@ -132,7 +136,7 @@ class LoadProgress:
         self._bar.update(self._task, completed=bytes_read, rows=rows, rate=rate)
         if not self._console.is_terminal and now - self._logged >= self.LOG_INTERVAL_S:
             self._logged = now
-            self._console.print(f"{self._title}: {rows:,} rows, {rate:,.0f} rows/s")
+            self._console.print(f"{self._title}: {rows:,} {self._noun}, {rate:,.0f} {self._noun}/s")
 
 
 class IndexBuildProgress:

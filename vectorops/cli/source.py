@@ -72,7 +72,7 @@ def fill_source(state: AppState, data: "SourceData") -> "SourceReport":
     """Replace the source tables by `data`."""
     from vectorops.source.load import init_source
 
-    with _connect(state) as connection, LoadProgress(state.err, "Filling the source") as progress:
+    with connect_to_source(state) as connection, LoadProgress(state.err, "Filling the source") as progress:
         return init_source(connection, data, on_rows=progress.advance)
 
 
@@ -80,14 +80,19 @@ def source_counts(state: AppState) -> dict[str, int]:
     """Return the rows of the source tables; empty when they are not there."""
     from vectorops.source.load import source_counts as count
 
-    with _connect(state) as connection:
+    with connect_to_source(state) as connection:
         report = count(connection)
     if report is None:
         return {}
     return {key: value for key, value in dataclasses.asdict(report).items() if key != "vendor"}
 
 
-def _connect(state: AppState) -> Any:
+def connect_to_source(state: AppState) -> Any:
+    """Connect to the local source database for the length of a `with` block.
+
+    Raises:
+        UsageError: The environment is on AWS.
+    """
     from contextlib import closing
 
     from vectorops.database.credentials import database_address

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
 from vectorops.errors import AwsError, InputDataError
@@ -42,7 +42,8 @@ class InferenceClient:
 
     def items_from_user(self, vector: Sequence[float], limit: int) -> list[Neighbour]:
         """Return the items nearest to a user's vector, best first; `limit` is 1 to 100."""
-        return self._call("POST", "/items_from_user", {"limit": limit}, list(vector))  # type: ignore[no-any-return]
+        found: list[Neighbour] = self._call("POST", "/items_from_user", {"limit": limit}, list(vector))
+        return found
 
     def items_from_item(self, item_id: str, limit: int) -> list[Neighbour]:
         """Return the items nearest to an item, best first, without itself; `limit` is 1 to 100.
@@ -50,28 +51,41 @@ class InferenceClient:
         Raises:
             InputDataError: No item has this id.
         """
-        return self._call("GET", "/items_from_item", {"item_id": item_id, "limit": limit})  # type: ignore[no-any-return]
+        query = {"item_id": item_id, "limit": limit}
+        found: list[Neighbour] = self._call("GET", "/items_from_item", query, missing=f"no item '{item_id}'")
+        return found
 
-    def _call(self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None) -> Any:
-        url = f"{self._url}{path}" + (f"?{urlencode(query)}" if query else "")
+    def _call(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None = None,
+        body: Any = None,
+        *,
+        missing: str = "",
+    ) -> Any:
+        # A blank as "+" would be signed as it is, and verified as "%20".
+        url = f"{self._url}{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
         request = AWSRequest(method, url, headers={"content-type": "application/json"}, data=data)
         self._auth.add_auth(request)
         try:
             answer = self._session.send(request.prepare())
-        except HTTPClientError as exc:
+        except BotoCoreError as exc:
             raise AwsError(
                 f"the inference API at {self._url} does not answer",
                 why=str(exc),
                 hint="run 'vectorops doctor'",
             ) from exc
         if answer.status_code != 200:
-            raise _error(answer.status_code, answer.content)
+            raise _error(answer.status_code, answer.content, missing)
         return json.loads(answer.content)
 
 
-def _error(status: int, content: bytes) -> AwsError | InputDataError:
+def _error(status: int, content: bytes, missing: str) -> AwsError | InputDataError:
     why = f"{status}: {_message(content)}"
+    if status == 404 and missing:
+        return InputDataError(f"the catalogue has {missing}", why=why)
     if status in (400, 404, 413):
         return InputDataError("the inference API refused the request", why=why)
     return AwsError("the inference API gave no answer", why=why, hint=_HINTS.get(status, _LOG))

@@ -95,7 +95,7 @@ def generate_sample(
     random = np.random.default_rng(seed)
     shape = _Shape(
         places=random.permutation(np.arange(customers) % len(PLACES)),
-        numbers=_FIRST_CUSTOMER + np.cumsum(random.integers(1, 6, customers)) - 1,
+        numbers=_FIRST_CUSTOMER + np.cumsum(random.integers(1, 6, customers) * (np.arange(customers) > 0)),
         lines=random.permutation(np.arange(products) % len(LINES)),
         codes=[f"S{SCALES[n % len(SCALES)]}_{1001 + 3 * n}" for n in range(products)],
     )
