@@ -136,7 +136,7 @@ def _hints_s(firehose: Any, name: str) -> float:
 def _text(figures: Figures) -> str:
     lines = (
         f"{figures.events:,} events sent in {figures.sending_s:.1f} s",
-        f"{figures.delivered:,} delivered, {figures.delivered_twice} of them twice, in {figures.objects} objects",
+        f"{figures.delivered:,} delivered in {figures.objects} objects, {figures.delivered_twice} twice",
         f"all seen {figures.drained_s:.1f} s after the last was sent",
         f"delay: median {figures.median_delay_s:.1f} s, 99th percentile {figures.p99_delay_s:.1f} s, "
         f"longest {figures.longest_delay_s:.1f} s; the hints allow {figures.hints_s:.0f} s",
