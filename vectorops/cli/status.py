@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vectorops.database.inspection import DatabaseState, TableState
     from vectorops.database.load_log import Load
 
-GOOD_STATES = ("available", "SUCCEEDED", "exists")
+GOOD_STATES = ("ACTIVE", "Active", "available", "SUCCEEDED", "exists")
 
 
 def register(app: typer.Typer) -> None:
@@ -62,6 +62,16 @@ def _resource_states(state: AppState) -> Iterator[dict[str, str]]:
         yield _row("bucket", bucket, "exists")
     runs = list_runs(state.aws.client("glue"), stack.glue_job_name, limit=1)
     yield _row("Glue job", stack.glue_job_name, runs[0].state if runs else "has not run")
+    stream = state.aws.client("kinesis").describe_stream_summary(StreamName=stack.stream_name)
+    yield _row("stream", stack.stream_name, stream["StreamDescriptionSummary"]["StreamStatus"])
+    delivery = state.aws.client("firehose").describe_delivery_stream(
+        DeliveryStreamName=stack.delivery_stream_name
+    )
+    delivery_state = delivery["DeliveryStreamDescription"]["DeliveryStreamStatus"]
+    yield _row("delivery stream", stack.delivery_stream_name, delivery_state)
+    for name in (stack.transform_function_name, stack.inference_function_name):
+        function = state.aws.client("lambda").get_function_configuration(FunctionName=name)
+        yield _row("function", name, function["State"])
 
 
 def _row(kind: str, name: str, state: str) -> dict[str, str]:
