@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-VectorType = Literal["vector", "halfvec"]
+VectorType = Literal["vector", "halfvec", "sparsevec", "bit"]
 MetricName = Literal["cosine", "inner_product", "l2", "l1"]
 
 

@@ -8,13 +8,14 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from vectorops.database.columns import Column
 from vectorops.database.connection import database_errors, first_line
 from vectorops.database.metrics import DEFAULT_METRIC, METRICS, MetricName, VectorType
 from vectorops.errors import DatabaseError, UsageError
 
 # pgvector README: a column has up to 16,000 dimensions; HNSW indexes vector up to 2,000, halfvec up to 4,000.
 MAX_DIMENSION = 16_000
-MAX_INDEXED_DIMENSION: dict[VectorType, int] = {"vector": 2_000, "halfvec": 4_000}
+MAX_INDEXED_DIMENSION = {"vector": 2_000, "halfvec": 4_000}
 _MAX_NAME_BYTES = 63  # NAMEDATALEN - 1: PostgreSQL cuts longer names silently.
 _ID_TYPE = re.compile(r"text|uuid|smallint|int|integer|bigint|(?:varchar|character varying)(?:\([1-9]\d*\))?")
 _CREATE_HINT = "name one of them, or create it with 'vectorops load-embeddings --table NAME --create'"
@@ -32,14 +33,15 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT array_agg(ARRAY[a.attname, t.typname, a.atttypmod::text] ORDER BY a.attnum) AS columns
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND t.typname IN ('vector', 'halfvec')
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        AND (t.typname IN ('vector', 'halfvec', 'sparsevec') OR t.typname = 'bit' AND a.atttypmod > 1)
 ) AS vectors
 WHERE c.relkind IN ('r', 'p')
 """
 _ONE_TABLE = f"""{_TABLES} AND c.relname = %(name)s
 AND CASE WHEN %(schema)s::text IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = %(schema)s END"""
 _VECTOR_TABLES = f"""{_TABLES} AND array_length(keys.columns, 1) = 1
-AND array_length(vectors.columns, 1) = 1 AND NOT c.relispartition AND n.nspname !~ '^pg_'
+AND vectors.columns IS NOT NULL AND NOT c.relispartition AND n.nspname !~ '^pg_'
 ORDER BY n.nspname, c.relname"""
 
 
@@ -52,6 +54,7 @@ class VectorTable:
         id_max_length: Characters that fit into an id, for `varchar(n)`; otherwise None.
         vector_type: Type of the vector column.
         dimension: Dimensions of the vector column, or None when it is declared without.
+        metadata: The other columns, as far as a load fills them; none as the catalog is read.
     """
 
     schema: str
@@ -62,6 +65,7 @@ class VectorTable:
     vector_column: str
     vector_type: VectorType
     dimension: int | None
+    metadata: tuple[Column, ...] = ()
 
     @property
     def qualified(self) -> sql.Identifier:
@@ -89,6 +93,7 @@ def vector_table(connection: psycopg.Connection[Any], name: str) -> VectorTable:
         raise DatabaseError(
             f"there is no table '{name}'", why=_those_there_are(connection), hint=_CREATE_HINT
         )
+    row["vectors"] = _vectors(row["vectors"])
     title = f"table '{row['schema']}.{row['name']}'"
     _exactly_one(row["vectors"], title, "vector column")
     _exactly_one(row["keys"], title, "primary key column")
@@ -100,7 +105,8 @@ def vector_table(connection: psycopg.Connection[Any], name: str) -> VectorTable:
 def list_vector_tables(connection: psycopg.Connection[Any]) -> list[VectorTable]:
     """Return every table that `vector_table` accepts, ordered by schema and name, without partitions."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return [_from_row(row) for row in cursor.execute(_VECTOR_TABLES) if _has_plain_names(row)]
+        rows = [row | {"vectors": _vectors(row["vectors"])} for row in cursor.execute(_VECTOR_TABLES)]
+    return [_from_row(row) for row in rows if len(row["vectors"]) == 1 and _has_plain_names(row)]
 
 
 def first_id(connection: psycopg.Connection[Any], table: VectorTable) -> str | int | None:
@@ -203,6 +209,11 @@ def _split(name: str) -> tuple[str | None, str]:
 def _those_there_are(connection: psycopg.Connection[Any]) -> str:
     names = [table.full_name for table in list_vector_tables(connection)]
     return f"the vector tables are {', '.join(names)}" if names else "the database has no vector tables"
+
+
+def _vectors(columns: list[list[str]] | None) -> list[list[str]] | None:
+    """Return the vector columns: a bit column is one only where there is no other."""
+    return [column for column in columns or [] if column[1] != "bit"] or columns
 
 
 def _exactly_one(columns: list[list[str]] | None, table: str, kind: str) -> None:

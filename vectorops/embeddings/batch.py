@@ -23,18 +23,40 @@ class Block:
 
 
 @dataclass(frozen=True)
+class SparseRows:
+    """Vectors for a sparsevec column.
+
+    Attributes:
+        counts: int32, shape (rows,): how many numbers of each vector are not 0.
+        indices: int32: their positions, from 0 and ascending in each vector, one vector after the other.
+        values: float32: the numbers, all finite.
+        dimension: Of every vector.
+    """
+
+    counts: npt.NDArray[np.int32]
+    indices: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float32]
+    dimension: int
+
+
+Vectors = npt.NDArray[np.float32] | SparseRows
+
+
+@dataclass(frozen=True)
 class Batch:
     """Validated rows.
 
     Attributes:
         ids: Arrow array of `id_arrow_type(table)`, without nulls.
-        vectors: float32, shape (rows, dimension), all finite.
+        vectors: float32, shape (rows, dimension), all finite; all 0 or 1 for a bit column.
         lines: int64, shape (rows,): the line each row begins on.
+        metadata: An Arrow array for each column of `table.metadata`, as `metadata.convert` returns it.
     """
 
     ids: Any
-    vectors: npt.NDArray[np.float32]
+    vectors: Vectors
     lines: npt.NDArray[np.int64]
+    metadata: tuple[Any, ...] = ()
 
     def __len__(self) -> int:
         return len(self.lines)

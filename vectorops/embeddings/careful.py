@@ -1,15 +1,18 @@
 """The careful parser: one record at a time, with a reason for each that cannot be loaded."""
 
+from typing import Any
+
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from vectorops.database.columns import Column
 from vectorops.database.tables import VectorTable
 from vectorops.embeddings.batch import BadRowError, Batch, Block, Parsed, Reject
 from vectorops.embeddings.ids import id_arrow_type, parse_id
 from vectorops.embeddings.layout import Layout
-from vectorops.embeddings.numbers import parse_numbers
-from vectorops.embeddings.records import Record, check_shape, read_records, vector_tokens
+from vectorops.embeddings.metadata import convert
+from vectorops.embeddings.records import Record, check_shape, read_records, vector_of
+from vectorops.embeddings.vectors import Row, stack
 
 
 def parse_carefully(block: Block, layout: Layout, table: VectorTable) -> Parsed:
@@ -20,33 +23,53 @@ def parse_carefully(block: Block, layout: Layout, table: VectorTable) -> Parsed:
         layout: Of the file.
         table: Where the rows are to go, with its dimension known.
     """
-    ids: list[str | int | bytes] = []
-    vectors: list[npt.NDArray[np.float32]] = []
+    rows: list[tuple[str | int | bytes, Row, list[str | None]]] = []
     lines: list[int] = []
     rejects: list[Reject] = []
     for record in read_records(block.data, block.first_line, layout.delimiter):
         try:
-            row_id, vector = _parse_record(record, layout, table)
+            rows.append(_parse_record(record, layout, table))
         except BadRowError as exc:
             rejects.append(Reject(block.source, record.line, str(exc), record.text))
         else:
-            ids.append(row_id)
-            vectors.append(vector)
             lines.append(record.line)
-    matrix = np.stack(vectors) if vectors else np.empty((0, table.dimension or 0), np.float32)
-    batch = Batch(pa.array(ids, id_arrow_type(table)), matrix, np.array(lines, np.int64))
-    return Parsed(batch, tuple(rejects))
+    return Parsed(to_batch(rows, lines, table), tuple(rejects))
+
+
+def to_batch(rows: list[tuple[Any, Row, list[str | None]]], lines: list[int], table: VectorTable) -> Batch:
+    """Put rows of (id, vector, metadata), each of them good, together."""
+    columns = [[texts[index] for _, _, texts in rows] for index in range(len(table.metadata))]
+    return Batch(
+        pa.array([row_id for row_id, _, _ in rows], id_arrow_type(table)),
+        stack([vector for _, vector, _ in rows], table),
+        np.array(lines, np.int64),
+        tuple(
+            convert(pa.array(texts, pa.string()), column)
+            for texts, column in zip(columns, table.metadata, strict=True)
+        ),
+    )
+
+
+def check_text(text: str | None, column: Column) -> str | None:
+    """Return a column's value in one row, None for NULL.
+
+    Raises:
+        BadRowError: The column does not take it.
+    """
+    try:
+        value = pa.array([text], pa.string())
+    except UnicodeEncodeError:
+        raise BadRowError(f"column {column.name} is not valid UTF-8") from None
+    convert(value, column)
+    return text
 
 
 def _parse_record(
     record: Record, layout: Layout, table: VectorTable
-) -> tuple[str | int | bytes, npt.NDArray[np.float32]]:
+) -> tuple[str | int | bytes, Row, list[str | None]]:
     fields = check_shape(record, layout)
     row_id = parse_id(fields[layout.id_index], table)
-    tokens = vector_tokens(fields, layout)
-    if len(tokens) != table.dimension:
-        raise BadRowError(
-            f"the vector has {len(tokens)} dimensions, column {table.vector_column} of {table.name} takes"
-            f" {table.dimension}"
-        )
-    return row_id, parse_numbers(tokens, table.vector_type)
+    vector = vector_of(fields, layout, table)
+    # An empty field is NULL, as it is for PostgreSQL's own COPY of CSV.
+    texts = [check_text(fields[layout.index_of(column.name)] or None, column) for column in table.metadata]
+    return row_id, vector, texts

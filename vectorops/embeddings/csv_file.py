@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from vectorops.embeddings.batch import BadRowError, Block
+from vectorops.database.tables import VectorTable
+from vectorops.embeddings.batch import BadRowError, Block, Parsed
 from vectorops.embeddings.blocks import cut_blocks, record_end
 from vectorops.embeddings.layout import Layout, detect_layout
-from vectorops.embeddings.records import check_shape, read_records, vector_tokens
+from vectorops.embeddings.reader import parse_block
+from vectorops.embeddings.records import check_shape, read_records
 from vectorops.embeddings.sources import Source
 from vectorops.embeddings.streams import Meter, Readable, decompress, metered, read_pieces, skip
 from vectorops.embeddings.text import BLANKS
+from vectorops.embeddings.vectors import count_components
 from vectorops.errors import InputDataError
 
 _HEAD_BYTES = 1 << 20
@@ -38,6 +41,15 @@ class CsvFile:
     id_type: str
     _stream: Readable | None = None
     _taken: Sequence[bytes] = ()
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Names of the columns that are neither id nor vector."""
+        return self.layout.others
+
+    def parse(self, block: Block, table: VectorTable) -> Parsed:
+        """Parse one of the blocks, fast if nothing in it is unusual."""
+        return parse_block(block, self.layout, table)
 
     def blocks(self, meter: Meter) -> Iterator[Block]:
         """Yield the records after the header, and let `meter` see every byte of the source."""
@@ -111,11 +123,8 @@ def _first_rows(source: str, head: bytes, is_whole: bool, layout: Layout) -> lis
 def _dimensions(rows: Sequence[Sequence[str]], layout: Layout) -> list[int]:
     if layout.has_column_per_dimension:
         return [len(layout.vector_indices)]
-    found = []
-    for row in islice(rows, _ROWS_COMPARED):
-        with contextlib.suppress(BadRowError):
-            found.append(len(vector_tokens(row, layout)))
-    return found
+    texts = [row[layout.vector_indices[0]] for row in islice(rows, _ROWS_COMPARED)]
+    return [count for text in texts if (count := count_components(text))]
 
 
 def _guess_id_type(ids: Sequence[str]) -> str:

@@ -10,17 +10,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
+from vectorops.database.columns import Column
 from vectorops.database.tables import VectorTable
-from vectorops.embeddings.batch import Batch, Block
+from vectorops.embeddings.batch import BadRowError, Batch, Block, Vectors
 from vectorops.embeddings.blocks import count_byte
 from vectorops.embeddings.ids import parse_ids
 from vectorops.embeddings.layout import Layout
-from vectorops.embeddings.numbers import fits_type
+from vectorops.embeddings.metadata import convert
 from vectorops.embeddings.regular import find_fields
+from vectorops.embeddings.vectors import from_bit_texts, from_matrix, from_sparse_texts
 
-_Read = tuple[Any, npt.NDArray[np.float32] | None]
+# Columns of text by their position, and the vectors; None is for another parser.
+_Read = tuple[dict[int, Any], Vectors | None] | None
 _Reader = Callable[[bytes, Layout, VectorTable], _Read]
 
 
@@ -37,32 +41,54 @@ def parse_fast(block: Block, layout: Layout, table: VectorTable) -> Batch | None
 
 def _parse(block: Block, layout: Layout, table: VectorTable, read: _Reader) -> Batch | None:
     try:
-        texts, vectors = read(block.data, layout, table)
-        ids = None if vectors is None else parse_ids(texts, table)
-    except pa.ArrowInvalid:
+        found = read(block.data, layout, table)
+        texts, vectors = found or ({}, None)
+        if vectors is None:
+            return None
+        ids = parse_ids(texts[layout.id_index], table)
+        metadata = tuple(_metadata(texts, layout, column) for column in table.metadata)
+    except (pa.ArrowInvalid, BadRowError):
         return None
-    if ids is None or vectors is None or vectors.shape[1] != table.dimension:
+    if ids is None:
         return None
-    if not fits_type(vectors, table.vector_type):
-        return None
-    return Batch(ids, vectors, np.arange(block.first_line, block.first_line + len(ids)))
+    return Batch(ids, vectors, np.arange(block.first_line, block.first_line + len(ids)), metadata)
+
+
+def _metadata(texts: dict[int, Any], layout: Layout, column: Column) -> Any:
+    values = texts[layout.index_of(column.name)]
+    if pc.any(pc.starts_with(values, " ")).as_py():
+        raise BadRowError("which of the blanks count is for the careful parser to say")
+    return convert(pc.if_else(pc.equal(values, ""), None, values), column)
+
+
+def _text_columns(layout: Layout, table: VectorTable) -> list[int]:
+    return [layout.id_index, *(layout.index_of(column.name) for column in table.metadata)]
 
 
 def _read_regular(data: bytes, layout: Layout, table: VectorTable) -> _Read:
     """Read a block whose lines all have the same fields."""
+    if table.vector_type in ("bit", "sparsevec"):
+        return None
     fields = find_fields(data, layout, table.dimension or 0)
-    return (None, None) if fields is None else (fields.texts(layout.id_index), fields.vectors())
+    if fields is None:
+        return None
+    texts = {index: fields.texts(index) for index in _text_columns(layout, table)}
+    return texts, from_matrix(fields.vectors(), table)
 
 
 def _read_plain(data: bytes, layout: Layout, table: VectorTable) -> _Read:
     """Read a block by Arrow's CSV reader, and the vectors in it by a second pass."""
     if not _is_plain(data, layout.delimiter):
-        return None, None
-    texts, *components = _read_columns(data, layout)
-    if len(texts) != _count_lines(data):  # Blank lines, or line ends inside quotes.
-        return None, None
-    is_matrix = layout.has_column_per_dimension
-    return texts, _matrix(components) if is_matrix else _parse_texts(components[0], table)
+        return None
+    indices = _text_columns(layout, table)
+    columns = _read_columns(data, layout, indices)
+    if len(columns[0]) != _count_lines(data):  # Blank lines, or line ends inside quotes.
+        return None
+    texts = dict(zip(indices, columns, strict=False))
+    components = columns[len(indices) :]
+    if layout.has_column_per_dimension:
+        return texts, from_matrix(_matrix(components), table)
+    return texts, parse_texts(components[0], table)
 
 
 def _is_plain(data: bytes, delimiter: str) -> bool:
@@ -83,16 +109,32 @@ def _is_plain(data: bytes, delimiter: str) -> bool:
     return bool(is_opening.all() and (is_closing | (closing == len(view) - 1)).all())
 
 
-def _read_columns(data: bytes, layout: Layout) -> list[Any]:
-    """Return the id column as strings, then the vectors' as bytes or the dimensions' as float32."""
+def _read_columns(data: bytes, layout: Layout, text_indices: Sequence[int]) -> list[Any]:
+    """Return columns of text as strings, then the vectors' as bytes or the dimensions' as float32."""
     names = [str(index) for index in range(len(layout.columns))]
     vector_type = pa.float32() if layout.has_column_per_dimension else pa.binary()
-    types = {names[index]: vector_type for index in layout.vector_indices}
-    types = {names[layout.id_index]: pa.string(), **types}
+    types = {names[index]: pa.string() for index in text_indices}
+    types |= {names[index]: vector_type for index in layout.vector_indices}
     return _read_csv(data, names, types, arrow_csv.ParseOptions(delimiter=layout.delimiter))
 
 
-def _parse_texts(texts: Any, table: VectorTable) -> npt.NDArray[np.float32] | None:
+def parse_texts(texts: Any, table: VectorTable) -> Vectors | None:
+    """Return the vectors in an Arrow array of texts, as bytes, or None unless all are plainly good.
+
+    Raises:
+        pyarrow.ArrowInvalid: They are not.
+    """
+    vectors: Vectors | None = None
+    if table.vector_type == "bit":
+        vectors = from_bit_texts(texts, table)
+    elif table.vector_type == "sparsevec":
+        vectors = from_sparse_texts(texts, table)
+    if vectors is None and (matrix := _parse_lists(texts, table)) is not None:
+        vectors = from_matrix(matrix, table)
+    return vectors
+
+
+def _parse_lists(texts: Any, table: VectorTable) -> npt.NDArray[np.float32] | None:
     """Return the vectors in texts like "[1,2]" or "{1,2}".
 
     The texts lie in one piece of memory. With line ends written over the closing brackets it is a CSV file of

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import Any
 
-from vectorops.embeddings.batch import Block, Parsed
-from vectorops.embeddings.csv_file import CsvFile
+from vectorops.embeddings.batch import Parsed
 from vectorops.embeddings.encoder import encode
+from vectorops.embeddings.files import EmbeddingFile
 from vectorops.embeddings.preflight import Plan
-from vectorops.embeddings.reader import map_in_order, parse_block
+from vectorops.embeddings.reader import map_in_order
 from vectorops.embeddings.rejects import Rejects
 from vectorops.embeddings.streams import Meter
 
@@ -53,17 +54,17 @@ class Intake:
         self.meter = Meter()
         self.rejects.clear()
 
-    def _blocks(self) -> Iterator[tuple[int, CsvFile, Block]]:
+    def _blocks(self) -> Iterator[tuple[int, EmbeddingFile, Any]]:
         for number, file in enumerate(self.plan.files):
             for block in file.blocks(self.meter):
                 yield number, file, block
 
     def _encoder(
         self, with_places: bool
-    ) -> Callable[[tuple[int, CsvFile, Block]], tuple[Parsed, list[memoryview]]]:
-        def parse_and_encode(item: tuple[int, CsvFile, Block]) -> tuple[Parsed, list[memoryview]]:
+    ) -> Callable[[tuple[int, EmbeddingFile, Any]], tuple[Parsed, list[memoryview]]]:
+        def parse_and_encode(item: tuple[int, EmbeddingFile, Any]) -> tuple[Parsed, list[memoryview]]:
             number, file, block = item
-            parsed = parse_block(block, file.layout, self.plan.table)
+            parsed = file.parse(block, self.plan.table)
             return parsed, list(encode(parsed.batch, self.plan.table, number if with_places else None))
 
         return parse_and_encode

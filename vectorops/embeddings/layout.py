@@ -52,8 +52,14 @@ class Layout:
     header_bytes: int
     first_line: int
 
+    def index_of(self, name: str) -> int:
+        """Return the position of the column of `others` with this name, in any letter case."""
+        used = {self.id_index, *self.vector_indices}
+        folded = [None if index in used else column.casefold() for index, column in enumerate(self.columns)]
+        return folded.index(name.casefold())
+
     @property
-    def ignored(self) -> tuple[str, ...]:
+    def others(self) -> tuple[str, ...]:
         """Names of the columns that are neither id nor vector."""
         used = {self.id_index, *self.vector_indices}
         return tuple(name for index, name in enumerate(self.columns) if index not in used)

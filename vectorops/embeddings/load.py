@@ -31,7 +31,7 @@ class LoadReport:
         unchanged: Rows that the table held already, to the bit.
         rejected: Rows that were not loaded.
         rejects_path: File that holds them, or None when there is none.
-        ignored_columns: Columns of the files that are neither id nor vector.
+        ignored_columns: Columns of the files that the table does not have, or of a type that is not loaded.
         bytes_read: Of the sources as they are stored.
         checksum: SHA-256 of those bytes, in the order of the sources.
         elapsed_s: Seconds from the call to the commit.
@@ -74,7 +74,7 @@ def load_embeddings(
 
     Args:
         connection: From `vectorops.database.connection.connect`, outside a transaction.
-        sources: CSV files, from `find_sources`.
+        sources: Files of any format that `files.open_file` knows, from `find_sources`.
         table: "item_emb" or "schema.item_emb".
         create: Create the table when it is missing, with the dimension and the kind of ids that the first
             source begins with.
@@ -117,7 +117,6 @@ def load_embeddings(
 
 def _report(plan: Plan, intake: Intake, changes: staging.Changes, *, dry_run: bool) -> LoadReport:
     rejects = intake.rejects
-    ignored = dict.fromkeys(name for file in plan.files for name in file.layout.ignored)
     return LoadReport(
         table=plan.table.full_name,
         read=intake.read,
@@ -126,7 +125,7 @@ def _report(plan: Plan, intake: Intake, changes: staging.Changes, *, dry_run: bo
         unchanged=intake.read - rejects.count - changes.inserted - changes.updated,
         rejected=rejects.count,
         rejects_path=None if dry_run else rejects.path,
-        ignored_columns=tuple(ignored),
+        ignored_columns=plan.ignored,
         bytes_read=intake.meter.bytes_read,
         checksum=intake.meter.checksum,
         elapsed_s=0.0,

@@ -27,7 +27,7 @@ def parse_numbers(tokens: Sequence[str], vector_type: str) -> npt.NDArray[np.flo
 
     Args:
         tokens: One decimal number each, blanks around it allowed.
-        vector_type: "vector" or "halfvec", whose range the numbers must fit.
+        vector_type: "vector", "halfvec", "sparsevec" or "bit", whose range the numbers must fit.
 
     Returns:
         float32, shape (len(tokens),).
@@ -41,6 +41,8 @@ def parse_numbers(tokens: Sequence[str], vector_type: str) -> npt.NDArray[np.flo
     with np.errstate(over="ignore"):
         singles = doubles.astype(np.float32)
         fits = np.isfinite(singles.astype(np.float16) if vector_type == "halfvec" else singles)
+    if vector_type == "bit":
+        fits = (singles == 0) | (singles == 1)
     if not fits.all():
         index = int(np.argmin(fits))
         token = quote(tokens[index].strip(BLANKS))
@@ -49,7 +51,9 @@ def parse_numbers(tokens: Sequence[str], vector_type: str) -> npt.NDArray[np.flo
 
 
 def fits_type(vectors: npt.NDArray[np.float32], vector_type: str) -> bool:
-    """Say whether all numbers are finite, and stay so as `vector_type`."""
+    """Say whether `vector_type` takes all numbers: finite ones that stay so, or 0 and 1 for bit."""
+    if vector_type == "bit":
+        return bool(((vectors == 0) | (vectors == 1)).all())
     if vector_type == "halfvec":
         with np.errstate(over="ignore"):
             return bool(np.isfinite(vectors.astype(np.float16)).all())

@@ -7,9 +7,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from vectorops.database.columns import Column, metadata_columns
 from vectorops.database.tables import VectorTable, create_vector_table, vector_table
-from vectorops.embeddings.csv_file import CsvFile, open_csv
+from vectorops.embeddings.files import EmbeddingFile, open_file
 from vectorops.embeddings.ids import id_arrow_type
+from vectorops.embeddings.metadata import is_loadable
 from vectorops.embeddings.sources import Source
 from vectorops.errors import DatabaseError, InputDataError
 
@@ -30,14 +32,21 @@ class Plan:
     """A load that can begin.
 
     Attributes:
-        table: Where to; its dimension is known.
+        table: Where to; its dimension is known, and its metadata are the columns that all files have.
         files: Where from.
         created: Whether the table was created, in the current transaction.
     """
 
     table: VectorTable
-    files: Sequence[CsvFile]
+    files: Sequence[EmbeddingFile]
     created: bool
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Names of the files' columns that are not loaded."""
+        loaded = {column.name.casefold() for column in self.table.metadata}
+        names = dict.fromkeys(name for file in self.files for name in file.others)
+        return tuple(name for name in names if name.casefold() not in loaded)
 
 
 def prepare(
@@ -65,7 +74,34 @@ def prepare(
         target = replace(target, dimension=_first_dimension(files[0]))
     for file in files:
         _check_dimension(file, target)
+    target = replace(target, metadata=_metadata(metadata_columns(connection, target), files))
     return Plan(target, files, created=found is None)
+
+
+def _metadata(columns: Sequence[Column], files: Sequence[EmbeddingFile]) -> tuple[Column, ...]:
+    """Return the columns that the files have too.
+
+    Raises:
+        InputDataError: Files differ in them, or lack one that needs a value.
+    """
+    names = [{name.casefold() for name in file.others} for file in files]
+    loadable = [column for column in columns if is_loadable(column) and "%" not in column.name]
+    loaded = [column for column in loadable if any(column.name.casefold() in own for own in names)]
+    for file, own in zip(files, names, strict=True):
+        for column in columns:
+            if column in loaded and column.name.casefold() not in own:
+                raise InputDataError(
+                    f"{file.source.name} has no column '{column.name}'",
+                    why="other files of this load have it",
+                    hint="load files with the same columns at a time",
+                )
+            if column not in loaded and not (column.is_nullable or column.has_default):
+                raise InputDataError(
+                    f"{file.source.name} has no column '{column.name}'",
+                    why=f"it is NOT NULL and without a default, of type {column.type}",
+                    hint="add it to the file, or give the column a default",
+                )
+    return tuple(loaded)
 
 
 def _check_log(connection: psycopg.Connection[Any]) -> None:
@@ -90,21 +126,21 @@ def _exists(connection: psycopg.Connection[Any], table: str) -> bool:
     return row is not None and row[0] is not None
 
 
-def _open(source: Source, table: VectorTable | None, columns: Columns) -> CsvFile:
+def _open(source: Source, table: VectorTable | None, columns: Columns) -> EmbeddingFile:
     usual_ids = (table.id_column, _ID_COLUMN) if table else (_ID_COLUMN,)
     usual_vectors = (table.vector_column, *_VECTOR_COLUMNS) if table else _VECTOR_COLUMNS
-    return open_csv(
+    return open_file(
         source,
         (columns.id,) if columns.id else usual_ids,
         (columns.vector,) if columns.vector else usual_vectors,
     )
 
 
-def _create(connection: psycopg.Connection[Any], table: str, file: CsvFile) -> VectorTable:
+def _create(connection: psycopg.Connection[Any], table: str, file: EmbeddingFile) -> VectorTable:
     return create_vector_table(connection, table, id_type=file.id_type, dimension=_first_dimension(file))
 
 
-def _first_dimension(file: CsvFile) -> int:
+def _first_dimension(file: EmbeddingFile) -> int:
     if not file.dimensions:
         raise InputDataError(
             f"cannot tell how many dimensions the vectors of {file.source.name} have",
@@ -114,7 +150,7 @@ def _first_dimension(file: CsvFile) -> int:
     return file.dimensions[0]
 
 
-def _check_dimension(file: CsvFile, table: VectorTable) -> None:
+def _check_dimension(file: EmbeddingFile, table: VectorTable) -> None:
     if file.dimensions and table.dimension not in file.dimensions:
         raise InputDataError(
             f"{file.source.name} has vectors of {file.dimensions[0]} dimensions",

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from vectorops.database.tables import VectorTable
 from vectorops.embeddings.batch import BadRowError
 from vectorops.embeddings.layout import Layout
-from vectorops.embeddings.text import BLANKS, quote
+from vectorops.embeddings.text import BLANKS
+from vectorops.embeddings.vectors import Row, parse_components, parse_vector
 
 # The module's own limit, 128 kB a field, is less than a vector of 16,000 numbers takes.
 csv.field_size_limit(sys.maxsize)
@@ -61,22 +63,15 @@ def read_records(data: bytes, first_line: int, delimiter: str) -> Iterator[Recor
         start = taken
 
 
-def vector_tokens(fields: Sequence[str], layout: Layout) -> Sequence[str]:
-    """Return the text of each component of a record's vector.
+def vector_of(fields: Sequence[str], layout: Layout, table: VectorTable) -> Row:
+    """Return a record's vector.
 
     Raises:
-        BadRowError: The vector is not in brackets or braces.
+        BadRowError: It is none that `table` takes.
     """
     if layout.has_column_per_dimension:
-        return [fields[index] for index in layout.vector_indices]
-    text = fields[layout.vector_indices[0]].strip(BLANKS)
-    if not text:
-        raise BadRowError("the vector is missing")
-    if text[:1] + text[-1:] not in ("[]", "{}"):
-        raise BadRowError(f"the vector {quote(text)} is not of the form [1,2,3]")
-    if not text[1:-1].strip(BLANKS):
-        raise BadRowError("the vector is empty")
-    return text[1:-1].split(",")
+        return parse_components([fields[index] for index in layout.vector_indices], table)
+    return parse_vector(fields[layout.vector_indices[0]], table)
 
 
 def check_shape(record: Record, layout: Layout) -> Sequence[str]:

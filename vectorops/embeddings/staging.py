@@ -1,8 +1,8 @@
 """The writer: binary COPY into an empty table, or into a staging table that is merged in one statement."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -17,10 +17,13 @@ _MERGE_ATTEMPTS = 3
 # the size of a page: moving longer vectors out of line, only to read them back, would take time.
 _CREATE = sql.SQL("""
 CREATE TEMP TABLE vectorops_staged WITH (toast_tuple_target = 8160) ON COMMIT DROP AS
-SELECT {id} AS id, {vector} AS embedding, 0::int AS source, 0::bigint AS line FROM {table} WITH NO DATA
+SELECT {id} AS id, {vector} AS embedding{as_staged}, 0::int AS source, 0::bigint AS line
+FROM {table} WITH NO DATA
 """)
-_COPY_STAGED = sql.SQL("COPY vectorops_staged (id, embedding, source, line) FROM STDIN (FORMAT BINARY)")
-_COPY = sql.SQL("COPY {table} ({id}, {vector}) FROM STDIN (FORMAT BINARY)")
+_COPY_STAGED = sql.SQL(
+    "COPY vectorops_staged (id, embedding{staged}, source, line) FROM STDIN (FORMAT BINARY)"
+)
+_COPY = sql.SQL("COPY {table} ({id}, {vector}{metadata}) FROM STDIN (FORMAT BINARY)")
 _TAKES_COPY = sql.SQL("""
 SELECT NOT row_security_active(%s::regclass) AND NOT EXISTS (SELECT FROM {table})
 """)
@@ -40,12 +43,12 @@ _DELETE_DUPLICATES = sql.SQL("""
 DELETE FROM vectorops_staged WHERE ctid IN (SELECT place FROM ({}) AS n WHERE number > 1)
 """).format(_NUMBERED)
 # Compared as bytes (PostgreSQL manual, "Composite Type Comparison"): for "=", 0 and -0 are the same vector.
-_DIFFERS = sql.SQL("ROW(t.{vector})::record *<> ROW(s.embedding)::record")
+_DIFFERS = sql.SQL("ROW(t.{vector}{current})::record *<> ROW(s.embedding{values})::record")
 _MERGE = sql.SQL("""
 WITH done AS (
     MERGE INTO {table} AS t USING vectorops_staged AS s ON t.{id} = s.id
-    WHEN MATCHED AND {differs} THEN UPDATE SET {vector} = s.embedding
-    WHEN NOT MATCHED THEN INSERT ({id}, {vector}) VALUES (s.id, s.embedding)
+    WHEN MATCHED AND {differs} THEN UPDATE SET {vector} = s.embedding{assignments}
+    WHEN NOT MATCHED THEN INSERT ({id}, {vector}{metadata}) VALUES (s.id, s.embedding{values})
     RETURNING merge_action() AS action
 )
 SELECT count(*) FILTER (WHERE action = 'INSERT') AS inserted,
@@ -116,9 +119,11 @@ def create_staging(connection: psycopg.Connection[Any], table: VectorTable) -> N
     connection.execute(_named(_CREATE, table))
 
 
-def copy_into_staging(connection: psycopg.Connection[Any], chunks: Iterable[memoryview]) -> None:
+def copy_into_staging(
+    connection: psycopg.Connection[Any], table: VectorTable, chunks: Iterable[memoryview]
+) -> None:
     """Write rows, encoded with source and line."""
-    _copy(connection, _COPY_STAGED, chunks)
+    _copy(connection, _named(_COPY_STAGED, table), chunks)
 
 
 def has_duplicates(connection: psycopg.Connection[Any]) -> bool:
@@ -181,9 +186,24 @@ def _changes(connection: psycopg.Connection[Any], query: sql.SQL, table: VectorT
 
 
 def _named(query: sql.SQL, table: VectorTable) -> sql.Composed:
+    # A column may be called as one of the staging table is, so there they are m1, m2, …
+    staged = [
+        (sql.Identifier(column.name), sql.Identifier(f"m{number}"))
+        for number, column in enumerate(table.metadata, start=1)
+    ]
     names = {
         "table": table.qualified,
         "id": sql.Identifier(table.id_column),
         "vector": sql.Identifier(table.vector_column),
+        "metadata": _list(", {0}", staged),
+        "staged": _list(", {1}", staged),
+        "as_staged": _list(", {0} AS {1}", staged),
+        "values": _list(", s.{1}", staged),
+        "current": _list(", t.{0}", staged),
+        "assignments": _list(", {0} = s.{1}", staged),
     }
-    return query.format(**names, differs=_DIFFERS.format(vector=names["vector"]))
+    return query.format(**names, differs=_DIFFERS.format(**names))
+
+
+def _list(item: LiteralString, columns: Sequence[tuple[sql.Identifier, sql.Identifier]]) -> sql.Composed:
+    return sql.Composed([sql.SQL(item).format(*names) for names in columns])

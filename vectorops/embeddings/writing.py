@@ -47,7 +47,7 @@ def _copy_into_empty_table(connection: psycopg.Connection[Any], intake: Intake) 
 
 def _stage(connection: psycopg.Connection[Any], intake: Intake) -> None:
     staging.create_staging(connection, intake.plan.table)
-    staging.copy_into_staging(connection, intake.chunks(with_places=True))
+    staging.copy_into_staging(connection, intake.plan.table, intake.chunks(with_places=True))
     if staging.has_duplicates(connection):
         duplicates = staging.read_duplicates(connection)
         intake.rejects.add(_reject(duplicate, intake.plan) for duplicate in duplicates)

@@ -4,6 +4,7 @@ import gzip
 import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import zstandard
 from hypothesis import given, settings
@@ -55,6 +56,7 @@ def test_no_file_whatever_breaks_the_reader(data: bytes) -> None:
     except InputDataError:
         return
     for parsed in parse(file):
+        assert isinstance(parsed.batch.vectors, np.ndarray)
         assert len(parsed.batch.ids) == len(parsed.batch.vectors) == len(parsed.batch.lines)
 
 

@@ -34,12 +34,12 @@ def test_the_header_says_which_column_is_what(
 ) -> None:
     layout = detect(header + "\n")
     assert (layout.delimiter, layout.id_index, layout.vector_indices) == (delimiter, id_index, vector_indices)
-    assert layout.ignored == ignored
+    assert layout.others == ignored
 
 
 def test_another_name_for_a_column_counts_alone() -> None:
     layout = detect("id,embedding,sku,minilm\n", id_name="sku", vector_name="minilm")
-    assert (layout.id_index, layout.vector_indices, layout.ignored) == (2, (3,), ("id", "embedding"))
+    assert (layout.id_index, layout.vector_indices, layout.others) == (2, (3,), ("id", "embedding"))
 
 
 @pytest.mark.parametrize(

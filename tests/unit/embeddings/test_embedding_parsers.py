@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.unit.embeddings.embedding_samples import block, layout, table
 from vectorops.database.tables import VectorTable
-from vectorops.embeddings.batch import Batch
+from vectorops.embeddings.batch import Batch, SparseRows, Vectors
 from vectorops.embeddings.careful import parse_carefully
 from vectorops.embeddings.fast import parse_fast
 from vectorops.embeddings.layout import Layout
@@ -107,11 +107,18 @@ def file_of_columns(draw: st.DrawFn) -> tuple[bytes, Layout]:
     return (line_end.join(rows) + line_end).encode(), layout(delimiter.join(["id", "0", "1"]))
 
 
+def bits(vectors: Vectors) -> list[list[int]]:
+    if isinstance(vectors, SparseRows):
+        return [array.tolist() for array in (vectors.counts, vectors.indices, vectors.values.view(np.uint32))]
+    return [row.tolist() for row in np.ascontiguousarray(vectors).view(np.uint32)]
+
+
 def same(left: Batch, right: Batch) -> bool:
     return (
         left.ids.equals(right.ids)
-        and np.array_equal(left.vectors.view(np.uint32), right.vectors.view(np.uint32))
+        and bits(left.vectors) == bits(right.vectors)
         and np.array_equal(left.lines, right.lines)
+        and [array.to_pylist() for array in left.metadata] == [array.to_pylist() for array in right.metadata]
     )
 
 
@@ -157,6 +164,7 @@ def test_every_usual_dialect_takes_the_fast_way(header: str, data: str) -> None:
     batch = parse_fast(block(data), layout(header), table(3))
     assert batch is not None
     assert batch.ids.to_pylist() == ["a", "b"]
+    assert isinstance(batch.vectors, np.ndarray)
     assert batch.vectors.tolist() == [[1, -0.5, float(np.float32(1e-05))], [1, 2, 3]]
     assert batch.lines.tolist() == [2, 3]
     assert same(batch, parse_carefully(block(data), layout(header), table(3)).batch)
