@@ -20,7 +20,7 @@ setup-env:
 setup-dev:
 	@scripts/setup.sh dev
 
-demo: ## From nothing to search results on this machine: no AWS account, no Docker.
+demo: ## From nothing to live recommendations on this machine: no AWS account, no Docker.
 	@scripts/setup.sh local
 	@.venv/bin/vectorops --env local demo
 

@@ -28,6 +28,14 @@ def test_the_demo_runs_the_whole_chain_and_finds_ten_items_twice(first_demo: Any
         assert scores == sorted(scores, reverse=True)
 
 
+def test_the_demo_ends_with_live_recommendations(first_demo: Any) -> None:
+    assert "300 events sent, 300 recommendations" in outcomes(first_demo)["Stream events"]
+    assert [len(found["event"]["recommended_items"]) for found in first_demo["live_recommendations"]] == [
+        5
+    ] * 3
+    assert len(first_demo["inference_api"]["items"]) == 5
+
+
 def test_a_second_demo_changes_nothing_and_says_so(stack: Cli, first_demo: Any) -> None:
     answer = stack.ok("demo")
     assert "Nothing was changed: everything was there already." in answer.out

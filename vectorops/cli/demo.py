@@ -9,11 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vectorops.cli.demo_live import latest_recommendations, show_live, stream_events
 from vectorops.cli.deploy import deploy_stack
 from vectorops.cli.embeddings import load_into
 from vectorops.cli.glue import follow
+from vectorops.cli.recommend import recommend_to_customer, show_items
 from vectorops.cli.schema import apply_schema
 from vectorops.cli.search_output import neighbours, show_result
+from vectorops.cli.shop import read_shop
 from vectorops.cli.source import fill_source, source_counts
 from vectorops.cli.state import AppState, state_of
 from vectorops.cli.train import train_model
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 NEXT = (
     ("vectorops status", "what is there"),
     ("vectorops search item_emb --id {item} --exact", "compare the index with the truth"),
+    ("vectorops stream send --count 5000", "more events; watch them with 'vectorops stream tail'"),
+    ("vectorops recommend --customer {customer}", "ask the deployed inference API"),
     ("vectorops load-embeddings FILE --table my_emb --create", "your own embeddings"),
     ('psql "$(vectorops local dsn)"', "the database itself"),
     ("vectorops glue-run", "the ETL job again, followed live"),
@@ -48,7 +53,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(context: typer.Context) -> None:
-    """Do the main job on this machine: deploy, run the pipeline on sample data, load, search.
+    """Do the main job on this machine: deploy, run the pipeline on sample data, load, search, stream.
 
     Needs no AWS account and no Docker. What is there already is kept: a second run changes nothing.
     """
@@ -63,11 +68,15 @@ def demo(context: typer.Context) -> None:
         steps.append(Step(name, outcome, changed, round(time.monotonic() - started, 1)))
     item, user = _first_id(state, "item_emb"), _first_id(state, "user_emb")
     similar, recommended = _nearest(state, item, user)
+    live, customer = latest_recommendations(state), read_shop(state).shoppers[0].number
+    answer, who = recommend_to_customer(state, customer, limit=5)
     report = {
         "steps": steps,
         "changed": any(step.changed for step in steps),
         "similar_items": {"id": item, "neighbours": neighbours(similar)},
         "recommended_items": {"id": user, "neighbours": neighbours(recommended)},
+        "live_recommendations": live,
+        "inference_api": {"customer": customer, "items": answer},
     }
 
     def show(console: Console) -> None:
@@ -75,8 +84,11 @@ def demo(context: typer.Context) -> None:
         show_result(console, similar)
         console.print(f"\n[bold]The ten items nearest to user {user}[/bold]")
         show_result(console, recommended)
+        show_live(console, live)
+        console.print()
+        show_items(console, f"The inference API, asked for {who}", answer)
         _show_steps(console, steps)
-        _show_next(console, item)
+        _show_next(console, item=item, customer=customer)
 
     state.emit(report, show)
 
@@ -145,6 +157,7 @@ STEPS: tuple[tuple[str, Callable[[AppState], tuple[str, bool]]], ...] = (
     ("Train the model", _train),
     ("Load the items", _load("item_emb", "item_embeddings.csv")),
     ("Load the users", _load("user_emb", "user_embeddings.csv")),
+    ("Stream events", stream_events),
 )
 
 
@@ -180,9 +193,9 @@ def _show_steps(console: Console, steps: list[Step]) -> None:
     console.print()
 
 
-def _show_next(console: Console, item: str) -> None:
+def _show_next(console: Console, **names: object) -> None:
     console.print("[bold]Go on with[/bold]")
     table = Table(box=None, pad_edge=False, show_header=False)
     for command, purpose in NEXT:
-        table.add_row(f"  {command.format(item=item)}", f"[dim]{purpose}[/dim]")
+        table.add_row(f"  {command.format(**names)}", f"[dim]{purpose}[/dim]")
     console.print(table)

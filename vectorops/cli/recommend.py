@@ -71,11 +71,12 @@ def named_items(state: AppState, items: "list[Neighbour]") -> list[dict[str, Any
 
 
 def show_items(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
-    """Print items, best first."""
+    """Print items under a title, best first."""
     if not rows:
         console.print("[yellow]Nothing was found.[/yellow]")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold", title=escape(title), title_justify="left")
+    console.print(f"[bold]{escape(title[:1].upper() + title[1:])}[/bold]")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("#", "id", "name", "score"):
         table.add_column(name, justify="right" if name in ("#", "score") else "left", overflow="fold")
     for rank, row in enumerate(rows, start=1):
