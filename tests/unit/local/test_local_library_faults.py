@@ -202,3 +202,10 @@ def test_athena_guesses_the_columns_of_a_json_table() -> None:
         "Parameters": {"classification": "json"},
     }
     assert "read_json_auto" in athena._table_relation(table, ["a.json"])
+
+
+def test_lambda_takes_metrics_in_a_log_for_text() -> None:
+    directive = {"Namespace": "shop", "Dimensions": [[]], "Metrics": [{"Name": "Sales", "Unit": "Count"}]}
+    text = json.dumps({"_aws": {"Timestamp": 0, "CloudWatchMetrics": [directive]}, "Sales": 1})
+    lambda_svc._emit_lambda_logs({"FunctionName": "shop"}, "1", text, False, 1)
+    assert b"Sales" not in cloudwatch._list_metrics({"Namespace": ["shop"]}, {}, False)[2]

@@ -1,24 +1,29 @@
-"""Lambda: functions run in an interpreter of their own, and their URLs lead to them.
+"""Lambda: functions run in an interpreter of their own, their URLs lead to them, and their metrics count.
 
-The library runs functions in its own interpreter, whose packages hide what is missing in theirs, and names
-URLs that belong to AWS.
+The library runs functions in its own interpreter, whose packages hide what is missing in theirs, names URLs
+that belong to AWS, and takes metrics in a function's log for text.
 """
 
+import contextlib
+import itertools
+import json
 import shutil
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import json_response
-from ministack.services import lambda_svc
+from ministack.services import cloudwatch, lambda_svc
 
 from vectorops.local.control import LocalEndpoint
 from vectorops.local.emulator.mending import Function, need, replace
 
 Mend = Callable[[Function], Function]
+# Namespace, name, value, unit and dimensions.
+Metric = tuple[str, str, float, str, dict[str, str]]
 
 _PATH = "/_aws/lambda-url/"
 
@@ -31,12 +36,14 @@ def install(folder: Path, endpoint: LocalEndpoint) -> None:
         endpoint: Where the AWS APIs of this process are.
     """
     need(lambda_svc, "_function_urls", "_url_config_key")
+    need(cloudwatch, "record_metric")
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=False, symlinks=True)
     replace(lambda_runtime, "_detect_runtime_binary", _interpreter_in(folder))
     replace(lambda_svc, "_create_function_url_config", _create_url_at(endpoint))
     replace(lambda_svc, "load_persisted_state", _restore_urls_at(endpoint))
     replace(lambda_svc, "_function_url_id", _function_url_id)
+    replace(lambda_svc, "_emit_lambda_logs", _emit_lambda_logs)
 
 
 def _interpreter_in(environment: Path) -> Mend:
@@ -85,6 +92,31 @@ def _restore_urls_at(endpoint: LocalEndpoint) -> Mend:
 
 def _function_url_id(original: Function) -> Function:
     return url_id
+
+
+def _emit_lambda_logs(original: Function) -> Function:
+    def emit(function: Any, request_id: str, text: str, *rest: Any, **options: Any) -> None:
+        original(function, request_id, text, *rest, **options)
+        # Whatever a function writes, its answer counts.
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            for metric in embedded_metrics(text):
+                cloudwatch.record_metric(*metric)
+
+    return emit
+
+
+def embedded_metrics(text: str) -> Iterator[Metric]:
+    """Yield the metrics in a log: "Specification: Embedded metric format", CloudWatch user guide."""
+    for line in text.splitlines():
+        if not line.startswith('{"_aws":'):
+            continue
+        fields = json.loads(line)
+        for directive in fields["_aws"]["CloudWatchMetrics"]:
+            for names, metric in itertools.product(directive["Dimensions"], directive["Metrics"]):
+                dimensions = {name: str(fields[name]) for name in names}
+                values = fields[metric["Name"]]
+                for value in values if isinstance(values, list) else [values]:
+                    yield directive["Namespace"], metric["Name"], value, metric["Unit"], dimensions
 
 
 def url_id(url: str) -> str:
