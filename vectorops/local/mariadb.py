@@ -66,7 +66,8 @@ def create_data(data_dir: Path, *, user: str, password: str, database: str) -> N
         _run([str(_installer()), *_options(data_dir), "--auth-root-authentication-method=normal"])
         _run_alone(data_dir, *statements)
     except BaseException:
-        shutil.rmtree(data_dir, ignore_errors=True)
+        for folder in (data_dir, _scratch(data_dir)):
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
@@ -124,8 +125,15 @@ def _installer() -> str | None:
 
 def _options(data_dir: Path) -> list[str]:
     options = ["--no-defaults", f"--datadir={data_dir}", "--skip-name-resolve"]
+    # A starting server deletes all temporary tables in its folder for them, whosever they are.
+    _scratch(data_dir).mkdir(mode=0o700, exist_ok=True)
+    options.append(f"--tmpdir={_scratch(data_dir)}")
     # As root it runs only when told so.
     return [*options, "--user=root"] if os.geteuid() == 0 else options
+
+
+def _scratch(data_dir: Path) -> Path:
+    return data_dir.with_name(f"{data_dir.name}.tmp")
 
 
 def _run_alone(data_dir: Path, *statements: str) -> None:

@@ -2,6 +2,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,19 @@ def test_committed_rows_survive_a_kill(server: MariaDbProcess) -> None:
     server.start()
     with login(server.port) as connection:
         assert query(connection, "SELECT n FROM models.kept") == ((7,),)
+
+
+@needs_mariadb
+def test_servers_made_at_the_same_time_leave_each_other_alone(tmp_path: Path) -> None:
+    def make(number: int) -> Path:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        create_data(folder / "data", user="admin", password="secret", database="shop")
+        return folder / "data" / "shop"
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(make, range(8)))
+    assert all(database.is_dir() for database in made)
 
 
 @needs_mariadb
