@@ -1,10 +1,19 @@
 #!/usr/bin/env sh
-# Passes every test: the quick tiers on two processes, then the end-to-end tests, which have the machine to themselves.
+# Passes every test: the quick tiers on two processes, and the end-to-end tests beside them, which mostly wait for Terraform.
 set -u
 cd "$(dirname "$0")/.."
+
+log=$(mktemp)
+.venv/bin/pytest tests/e2e >"$log" 2>&1 &
+end_to_end=$!
+trap 'kill "$end_to_end" 2>/dev/null; wait "$end_to_end"; rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
 
 # By file: the tests of one file share servers that take seconds to start.
 .venv/bin/pytest --numprocesses 2 --dist loadfile tests/unit tests/integration
 status=$?
-.venv/bin/pytest tests/e2e || status=1
+
+echo "The end-to-end tests:"
+wait "$end_to_end" || status=1
+cat "$log"
 exit "$status"

@@ -1,5 +1,6 @@
 """One stack, deployed by Terraform to a local target of its own."""
 
+import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 from tests.e2e.cli import Answer, Cli, make_project
 
 HERE = Path(__file__).parent
+
+# Whoever ends the tests wants the stacks removed, too.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
