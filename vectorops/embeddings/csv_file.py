@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
@@ -51,7 +51,7 @@ class CsvFile:
         """Parse one of the blocks, fast if nothing in it is unusual."""
         return parse_block(block, self.layout, table)
 
-    def blocks(self, meter: Meter) -> Iterator[Block]:
+    def blocks(self, meter: Meter, wanted: Collection[str] = ()) -> Iterator[Block]:
         """Yield the records after the header, and let `meter` see every byte of the source."""
         stream = self._stream or self.source.open()
         with contextlib.closing(stream):
@@ -74,14 +74,13 @@ def open_csv(source: Source, id_names: Sequence[str], vector_names: Sequence[str
     """
     stream = source.open()
     try:
-        taken: list[bytes] = []
-        head, is_whole = _read_head(source.name, _remembered(read_pieces(stream), taken))
+        head, taken, is_whole = read_head(source.name, stream)
         layout = detect_layout(source.name, head, id_names, vector_names)
         rows = _first_rows(source.name, head, is_whole, layout)
     except BaseException:
         stream.close()
         raise
-    id_type = _guess_id_type([row[layout.id_index] for row in rows])
+    id_type = guess_id_type([row[layout.id_index] for row in rows])
     file = CsvFile(source, layout, _dimensions(rows, layout), id_type, stream, taken)
     if source.can_reopen:
         stream.close()
@@ -89,22 +88,23 @@ def open_csv(source: Source, id_names: Sequence[str], vector_names: Sequence[str
     return file
 
 
+def read_head(source: str, stream: Readable) -> tuple[bytes, list[bytes], bool]:
+    """Return the beginning, decompressed, what was read for it, as stored, and whether it is all there is."""
+    taken: list[bytes] = []
+    head = bytearray()
+    pieces = decompress(source, _remembered(read_pieces(stream), taken))
+    while len(head) < _HEAD_BYTES:
+        piece = next(pieces, None)
+        if piece is None:
+            return bytes(head), taken, True
+        head += piece
+    return bytes(head), taken, False
+
+
 def _remembered(pieces: Iterator[bytes], taken: list[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         taken.append(piece)
         yield piece
-
-
-def _read_head(source: str, raw: Iterator[bytes]) -> tuple[bytes, bool]:
-    """Return the beginning, and whether it is all there is."""
-    head = bytearray()
-    pieces = decompress(source, raw)
-    while len(head) < _HEAD_BYTES:
-        piece = next(pieces, None)
-        if piece is None:
-            return bytes(head), True
-        head += piece
-    return bytes(head), False
 
 
 def _first_rows(source: str, head: bytes, is_whole: bool, layout: Layout) -> list[Sequence[str]]:
@@ -127,7 +127,8 @@ def _dimensions(rows: Sequence[Sequence[str]], layout: Layout) -> list[int]:
     return [count for text in texts if (count := count_components(text))]
 
 
-def _guess_id_type(ids: Sequence[str]) -> str:
+def guess_id_type(ids: Sequence[str]) -> str:
+    """Return the type of column that ids fit: integer, bigint or varchar."""
     if not ids or not all(_PLAIN_INTEGER.fullmatch(row_id) for row_id in ids):
         return "varchar"
     return "integer" if all(-(1 << 31) <= int(row_id) < 1 << 31 for row_id in ids) else "bigint"

@@ -140,10 +140,11 @@ def _parse_lists(texts: Any, table: VectorTable) -> npt.NDArray[np.float32] | No
     The texts lie in one piece of memory. With line ends written over the closing brackets it is a CSV file of
     a number a field.
     """
-    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1)
-    if np.diff(offsets).min() < 2:
+    bounds = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
+    if texts.null_count or np.diff(bounds).min() < 2:
         return None
-    data = bytearray(memoryview(texts.buffers()[2])[: offsets[-1]])
+    data = bytearray(memoryview(texts.buffers()[2])[bounds[0] : bounds[-1]])
+    offsets = bounds - bounds[0]
     view = np.frombuffer(data, np.uint8)
     first, last = offsets[:-1], offsets[1:] - 1
     brackets = (view[first] == ord("[")) & (view[last] == ord("]"))

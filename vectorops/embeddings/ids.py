@@ -59,7 +59,9 @@ def parse_id(text: str, table: VectorTable) -> str | int | bytes:
 
 def parse_ids(ids: Any, table: VectorTable) -> Any | None:
     """Return the ids of `table`'s type for an Arrow array of strings, or None unless all are plainly good."""
-    if _any(pc.starts_with(ids, " ")) or _any(pc.equal(pc.ascii_trim(ids, BLANKS), "")):
+    if _any(pc.match_substring(ids, "\0")) or _any(pc.starts_with(ids, " ")):
+        return None
+    if _any(pc.equal(pc.ascii_trim(ids, BLANKS), "")):
         return None
     if table.id_type in INTEGER_BYTES:
         return _parse_integers(ids, table)

@@ -55,8 +55,9 @@ class Intake:
         self.rejects.clear()
 
     def _blocks(self) -> Iterator[tuple[int, EmbeddingFile, Any]]:
+        wanted = [column.name for column in self.plan.table.metadata]
         for number, file in enumerate(self.plan.files):
-            for block in file.blocks(self.meter):
+            for block in file.blocks(self.meter, wanted):
                 yield number, file, block
 
     def _encoder(

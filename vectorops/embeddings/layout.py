@@ -13,10 +13,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DELIMITERS = ",;\t|"
 _NUMBERED = re.compile(r"(.*?)[ _-]?([0-9]{1,5})", re.ASCII)
 _MAGIC = {
-    b"PAR1": "a Parquet file",
-    b"\x93NUMPY": "a NumPy file",
-    b"ARROW1": "an Arrow file",
-    b"PK\x03\x04": "a ZIP archive (or .npz, .xlsx)",
+    b"PK\x03\x04": "a ZIP archive",
     b"BZh": "bzip2 data",
     b"\xfd7zXZ": "xz data",
     b"\x80\x02": "a Python pickle",
@@ -25,32 +22,25 @@ _MAGIC = {
     b"\x80\x05": "a Python pickle",
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
-    b"{": "JSON",
-    b"[": "JSON",
+    b"[": "a JSON array, where one object a line is read",
 }
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How a CSV file is to be read.
+class Columns:
+    """Which column of a file is what.
 
     Attributes:
-        delimiter: One character.
-        columns: Names in the header.
+        columns: Names of all columns.
         id_index: Position of the id column.
         vector_indices: Position of the vector column, or of each dimension's column, in their order.
         has_column_per_dimension: Whether it is the latter.
-        header_bytes: Length of everything up to the first data line.
-        first_line: Line number of the first data line.
     """
 
-    delimiter: str
     columns: tuple[str, ...]
     id_index: int
     vector_indices: tuple[int, ...]
     has_column_per_dimension: bool
-    header_bytes: int
-    first_line: int
 
     def index_of(self, name: str) -> int:
         """Return the position of the column of `others` with this name, in any letter case."""
@@ -63,6 +53,21 @@ class Layout:
         """Names of the columns that are neither id nor vector."""
         used = {self.id_index, *self.vector_indices}
         return tuple(name for index, name in enumerate(self.columns) if index not in used)
+
+
+@dataclass(frozen=True)
+class Layout(Columns):
+    """How a CSV file is to be read.
+
+    Attributes:
+        delimiter: One character.
+        header_bytes: Length of everything up to the first data line.
+        first_line: Line number of the first data line.
+    """
+
+    delimiter: str
+    header_bytes: int
+    first_line: int
 
 
 def detect_layout(source: str, head: bytes, id_names: Sequence[str], vector_names: Sequence[str]) -> Layout:
@@ -81,22 +86,44 @@ def detect_layout(source: str, head: bytes, id_names: Sequence[str], vector_name
     _refuse_binary(source, head)
     header, header_bytes, first_line = _header_of(source, head)
     delimiter, columns = _split_header(header)
+    try:
+        found = find_columns(source, columns, id_names, vector_names)
+    except InputDataError as exc:
+        is_header = any(name.casefold() in header.casefold() for name in (*id_names, *vector_names))
+        hint = exc.hint if is_header else "the first line must name the columns, as id,embedding does"
+        raise InputDataError(exc.what, why=f"its first line is {quote(header, 60)}", hint=hint) from exc
+    return Layout(**vars(found), delimiter=delimiter, header_bytes=header_bytes, first_line=first_line)
+
+
+def find_columns(
+    source: str, columns: Sequence[str], id_names: Sequence[str], vector_names: Sequence[str]
+) -> Columns:
+    """Find the id and the vectors among a file's columns.
+
+    Args:
+        source: Name of the file, for messages.
+        columns: Their names.
+        id_names: As for `detect_layout`.
+        vector_names: As for `detect_layout`.
+
+    Raises:
+        InputDataError: One of them is not there, or is there twice.
+    """
+    why = f"its columns are {', '.join(quote(name) for name in columns[:10])}"
     id_index = _find(source, columns, id_names)
     if id_index is None:
         raise InputDataError(
-            f"{source} has no column '{id_names[0]}'",
-            why=f"its first line is {quote(header, 60)}",
-            hint="the first line must name the columns, as id,embedding does; choose the id with --id-column",
+            f"{source} has no column '{id_names[0]}'", why=why, hint="choose the id with --id-column"
         )
     vector_index = _find(source, columns, vector_names)
     indices = (vector_index,) if vector_index is not None else _numbered(columns, id_index)
     if not indices:
         raise InputDataError(
             f"{source} has no column '{vector_names[0]}', and no columns 0, 1, 2, … either",
-            why=f"its columns are {', '.join(quote(name) for name in columns[:10])}",
+            why=why,
             hint="choose the column that holds the vectors with --vector-column",
         )
-    return Layout(delimiter, columns, id_index, indices, vector_index is None, header_bytes, first_line)
+    return Columns(tuple(columns), id_index, indices, vector_index is None)
 
 
 def _refuse_binary(source: str, head: bytes) -> None:
@@ -105,9 +132,9 @@ def _refuse_binary(source: str, head: bytes) -> None:
     kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     if kind or b"\0" in head.split(b"\n", 1)[0]:
         raise InputDataError(
-            f"{source} is not a CSV file",
+            f"{source} is of no format that can be loaded",
             why=f"it seems to be {kind or 'binary data'}",
-            hint="convert it to CSV",
+            hint="convert it to CSV, Parquet, Arrow, NPY, NPZ or JSON lines",
         )
 
 

@@ -1,8 +1,9 @@
 """Where embeddings come from: files, folders, patterns, standard input, S3."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 _S3_ATTEMPTS = 5
+_NPY = ".npy"
+_IDS = ".ids.npy"
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,14 @@ class Source:
         size_bytes: As stored, so compressed if it is; None when it is not known.
         open: Returns it as a stream from its beginning.
         can_reopen: Whether `open` can be called more than once.
+        ids: For vectors in a .npy file, the file beside it that holds their ids, if there is one.
     """
 
     name: str
     size_bytes: int | None
     open: Callable[[], Readable]
     can_reopen: bool = True
+    ids: "Source | None" = None
 
 
 def find_sources(
@@ -56,7 +61,17 @@ def find_sources(
             found.setdefault(source.name, source)
     if not found:
         raise UsageError("no source is given", hint="name a file, a folder, '-' or an s3:// URL")
-    return list(found.values())
+    return _with_ids(found)
+
+
+def _with_ids(found: dict[str, Source]) -> list[Source]:
+    """Join "x.ids.npy" to "x.npy", where both are there."""
+    joined = []
+    for name, source in found.items():
+        if name.endswith(_IDS) and name.removesuffix(_IDS) + _NPY in found:
+            continue
+        joined.append(replace(source, ids=found.get(name.removesuffix(_NPY) + _IDS, source.ids)))
+    return joined
 
 
 def _find(spec: str, stdin: BinaryIO | None, s3: "S3Client | None") -> list[Source]:
@@ -94,8 +109,14 @@ def _counts(parts: Sequence[str]) -> bool:
 def _file(path: Path) -> Source:
     # A named pipe, such as the shell's <(…), can be read once only and has no size.
     is_regular = path.is_file()
+    ids = path.with_name(path.name.removesuffix(_NPY) + _IDS)
+    has_ids = path.name.endswith(_NPY) and not path.name.endswith(_IDS) and ids.is_file()
     return Source(
-        str(path), path.stat().st_size if is_regular else None, lambda: _open(path), can_reopen=is_regular
+        str(path),
+        path.stat().st_size if is_regular else None,
+        lambda: _open(path),
+        can_reopen=is_regular,
+        ids=_file(ids) if has_ids else None,
     )
 
 
@@ -123,7 +144,8 @@ def _find_in_s3(spec: str, s3: "S3Client") -> list[Source]:
     with _s3_errors(spec):
         if key and not key.endswith("/"):
             head = s3.head_object(Bucket=bucket, Key=key)
-            return [_s3_source(s3, bucket, key, head["ContentLength"], head["ETag"])]
+            source = _s3_source(s3, bucket, key, head["ContentLength"], head["ETag"])
+            return [replace(source, ids=_ids_in_s3(s3, bucket, key))]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
         objects = [entry for page in pages for entry in page.get("Contents", [])]
     found = [
@@ -134,6 +156,15 @@ def _find_in_s3(spec: str, s3: "S3Client") -> list[Source]:
     if not found:
         raise InputDataError(f"there is no object below {spec}")
     return found
+
+
+def _ids_in_s3(s3: "S3Client", bucket: str, key: str) -> Source | None:
+    if not key.endswith(_NPY) or key.endswith(_IDS):
+        return None
+    beside = key.removesuffix(_NPY) + _IDS
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=beside, MaxKeys=1).get("Contents", [])
+    found = [entry for entry in listed if entry["Key"] == beside]
+    return _s3_source(s3, bucket, beside, found[0]["Size"], found[0]["ETag"]) if found else None
 
 
 def _s3_source(s3: "S3Client", bucket: str, key: str, size: int, etag: str) -> Source:
@@ -150,8 +181,8 @@ class _S3Object:
         self._position = 0
         self._body: Any = None
 
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, none at the end."""
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, or all that are left; none at the end."""
         from botocore.exceptions import HTTPClientError, IncompleteReadError
 
         if self._position >= self._size:
@@ -159,7 +190,7 @@ class _S3Object:
         problem: Exception | None = None
         for _ in range(_S3_ATTEMPTS):
             try:
-                piece: bytes = (self._body or self._request()).read(size)
+                piece: bytes = (self._body or self._request()).read(size if size >= 0 else None)
             except (HTTPClientError, IncompleteReadError) as exc:
                 problem = exc
                 self.close()
@@ -167,6 +198,27 @@ class _S3Object:
                 self._position += len(piece)
                 return piece
         raise AwsError(f"lost {self._url} while reading it", why=str(problem)) from problem
+
+    @property
+    def closed(self) -> bool:
+        """Say that it can be read."""
+        return False
+
+    def seekable(self) -> bool:
+        """Say that reading can go on elsewhere."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position of the next byte."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go on reading elsewhere, by another request."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if start + offset != self._position:
+            self.close()
+            self._position = start + offset
+        return self._position
 
     def close(self) -> None:
         """Give the connection back."""

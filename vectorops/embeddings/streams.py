@@ -66,6 +66,11 @@ def skip(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
         size = max(0, size - len(piece))
 
 
+def is_compressed(first: bytes) -> bool:
+    """Say whether a source that begins so is one that `decompress` expands."""
+    return first.startswith((_GZIP, _ZSTD))
+
+
 def decompress(source: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the pieces, decompressed when they begin as gzip or zstd do, whatever the file is called.
 

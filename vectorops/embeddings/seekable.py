@@ -1,0 +1,158 @@
+"""Sources as files in which reading can go on anywhere, and as files to read through."""
+
+import contextlib
+import io
+import os
+import struct
+import tempfile
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import IO, Any
+
+import pyarrow as pa
+
+from vectorops.embeddings.sources import Source
+from vectorops.embeddings.streams import Meter, Readable, decompress, is_compressed, metered, read_pieces
+from vectorops.errors import InputDataError
+
+# What the readers of Arrow, NumPy and Python raise for bytes that they cannot make sense of.
+_DAMAGE = (
+    *(pa.ArrowException, zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, SyntaxError),
+    *(
+        OSError,
+        EOFError,
+        MemoryError,
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        OverflowError,
+        RuntimeError,
+    ),
+)
+
+
+@contextlib.contextmanager
+def open_seekable(source: Source, meter: Meter | None = None) -> Iterator[Any]:
+    """Open a source, decompressed, so that any part of it can be read.
+
+    A file on this machine is read where it is. What comes from elsewhere, or compressed, goes through a file
+    without a name in the folder for temporary files, unless it is an object of which parts are enough.
+
+    Args:
+        source: One that can be reopened.
+        meter: Sees every byte of the source; None when only a look at it is wanted.
+    """
+    with contextlib.closing(source.open()) as stream:
+        first = stream.read(4)
+        if is_compressed(first) or not (isinstance(stream, io.IOBase) or meter is None):
+            pieces = chain([first], read_pieces(stream))
+            with _spooled(decompress(source.name, metered(pieces, meter) if meter else pieces)) as file:
+                yield file
+            return
+        seekable: Any = stream
+        if meter is not None:
+            for _ in metered(chain([first], read_pieces(stream)), meter):
+                pass
+        seekable.seek(0)
+        yield seekable
+
+
+@contextlib.contextmanager
+def open_pieces(source: Source, meter: Meter | None = None) -> Iterator["PieceReader"]:
+    """Open a source, decompressed, to be read from the beginning to the end."""
+    with contextlib.closing(source.open()) as stream:
+        pieces = read_pieces(stream)
+        yield PieceReader(decompress(source.name, metered(pieces, meter) if meter else pieces))
+
+
+@contextlib.contextmanager
+def damage_named(source: str) -> Iterator[None]:
+    """Turn what libraries say of a damaged file into an error that names it.
+
+    Raises:
+        InputDataError: The file is damaged.
+    """
+    try:
+        yield
+    except _DAMAGE as exc:
+        raise InputDataError(
+            f"{source} is damaged, or of a kind that cannot be read",
+            why=str(exc).partition("\n")[0] or type(exc).__name__,
+        ) from exc
+
+
+class PieceReader(io.RawIOBase):
+    """Pieces of bytes as a file.
+
+    Attributes:
+        tail: The last bytes that were read.
+    """
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+        self.tail = b""
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill the buffer as far as there are bytes; return how many."""
+        view = memoryview(buffer).cast("B")
+        done = 0
+        while done < len(view):
+            if not self._rest:
+                self._rest = memoryview(next(self._pieces, b""))
+                if not self._rest and not self._more():
+                    break
+            part = self._rest[: len(view) - done]
+            view[done : done + len(part)] = part
+            self._rest = self._rest[len(part) :]
+            done += len(part)
+        if done:
+            self.tail = (self.tail + bytes(view[max(0, done - 16) : done]))[-16:]
+        return done
+
+    def _more(self) -> bool:
+        """Look past empty pieces, which a decompressor may give."""
+        for piece in self._pieces:
+            if piece:
+                self._rest = memoryview(piece)
+                return True
+        return False
+
+
+def reopenable(source: Source, stream: Readable, taken: Iterable[bytes]) -> Source:
+    """Return a source that can be read more than once, for one that cannot.
+
+    Args:
+        source: The one that cannot.
+        stream: It, open.
+        taken: What has been read of it.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - it is there as long as the source is
+    for piece in chain(taken, read_pieces(stream)):
+        file.write(piece)
+    file.flush()
+
+    def reopen() -> IO[bytes]:
+        again = os.fdopen(os.dup(file.fileno()), "rb")
+        again.seek(0)
+        return again
+
+    return replace(source, size_bytes=file.tell(), open=reopen, can_reopen=True)
+
+
+@contextlib.contextmanager
+def _spooled(pieces: Iterable[bytes]) -> Iterator[IO[bytes]]:
+    with tempfile.TemporaryFile() as file:
+        for piece in pieces:
+            file.write(piece)
+        file.seek(0)
+        yield file
