@@ -12,6 +12,7 @@ from vectorops.cli import (
     deploy,
     doctor,
     embeddings,
+    export,
     glue,
     index,
     local,
@@ -72,6 +73,7 @@ deploy.register(app)
 status.register(app)
 schema.register(app)
 embeddings.register(app)
+export.register(app)
 search.register(app)
 index.register(app)
 source.register(app)
