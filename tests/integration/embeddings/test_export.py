@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 ROWS = 3_000
 METADATA = """
 ALTER TABLE t ADD note text, ADD small smallint, ADD n int, ADD big bigint, ADD r real,
-ADD d double precision, ADD price numeric(10,2), ADD ok boolean, ADD day date, ADD at timestamp, ADD seen timestamptz, ADD u uuid,
+ADD d double precision, ADD price numeric(10,2), ADD ok boolean,
+ADD day date, ADD at timestamp, ADD seen timestamptz, ADD u uuid,
 ADD more jsonb
 """
 FILL = """
