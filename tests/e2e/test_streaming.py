@@ -181,6 +181,16 @@ def test_tail_shows_recommendations_as_json_lines(ready: Cli, scenario: Scenario
     assert all(line["event"]["recommended_items"] for line in lines)
 
 
+def test_a_tail_whose_reader_has_enough_ends_quietly(ready: Cli, scenario: Scenario) -> None:
+    command = [sys.executable, "-m", "vectorops", "stream", "tail", "--since", "1h", "--json"]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ready.project, env=ready.environ(), **pipes) as tail:
+        assert json.loads(tail.stdout.readline())  # type: ignore[union-attr]
+        tail.stdout.close()  # type: ignore[union-attr]
+        assert tail.stderr.read() == b""  # type: ignore[union-attr]
+    assert tail.returncode == 0
+
+
 def test_ctrl_c_ends_sending_with_exact_counts(ready: Cli, deliveries: Deliveries, tmp_path: Path) -> None:
     path, total = tmp_path / "events.jsonl", 20_000
     path.write_bytes(b"\n".join(events("stopped", total, "x")))

@@ -1,5 +1,7 @@
 """The command group: the one place that turns errors into text and exit codes."""
 
+import os
+import sys
 from typing import Any
 
 import typer
@@ -31,6 +33,10 @@ class RootGroup(TyperGroup):
         except KeyboardInterrupt as exc:
             show_error(VectorOpsError("interrupted"))
             raise typer.Exit(INTERRUPTED) from exc
+        except BrokenPipeError as exc:
+            # Who reads the output, such as head, has enough. Python would flush into it once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit from exc
         except Exception as exc:
             if ctx.params.get("debug"):
                 raise

@@ -12,6 +12,8 @@ from vectorops.cli.state import AppState
 from vectorops.errors import DatabaseError, InputDataError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from vectorops.streaming.sample import Shopper
 
 
@@ -83,15 +85,16 @@ def _from_training_table(state: AppState) -> Shop:
     table = read_training_table(
         state.aws.client("glue"), state.aws.client("s3"), stack.catalog_database, stack.catalog_table
     )
-    columns = ("customerNumber", "city", "country", "creditLimit")
-    customers = table.select(columns).group_by(list(columns), use_threads=False).aggregate([]).to_pylist()
-    shoppers = [_shopper(*(customer[name] for name in columns)) for customer in customers]
+    return shop_of(table, f"table {stack.catalog_database}.{stack.catalog_table}")
+
+
+def shop_of(table: "pa.Table", origin: str) -> Shop:
+    """Return the customers and the products of a training table, each once, by number and by code."""
+    columns = ["customerNumber", "city", "country", "creditLimit"]
+    customers = table.select(columns).group_by(columns, use_threads=False).aggregate([]).to_pylist()
+    shoppers = {one["customerNumber"]: _shopper(*(one[name] for name in columns)) for one in customers}
     codes = table.column("productCode").unique().to_pylist()
-    return Shop(
-        sorted(shoppers, key=lambda one: one.number),
-        sorted(codes),
-        f"table {stack.catalog_database}.{stack.catalog_table}",
-    )
+    return Shop([shoppers[number] for number in sorted(shoppers)], sorted(codes), origin)
 
 
 def _shopper(number: int, city: str, country: str, credit_limit: object) -> "Shopper":
