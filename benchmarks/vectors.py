@@ -7,8 +7,8 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-LATENT = 48
-ROWS_OF_A_CLUSTER = 100
+LATENT = 64
+CLUSTERS = 200
 CHUNK = 5_000
 
 
@@ -16,14 +16,14 @@ def clustered_vectors(rows: int, dimension: int, seed: int = 1) -> NDArray[np.fl
     """Return unit vectors, float32 of shape (rows, dimension): clusters in a latent space, and noise."""
     rng = np.random.default_rng(seed)
     world = np.random.default_rng(0)  # Queries of another seed come from the same clusters.
-    centres = world.standard_normal((100_000 // ROWS_OF_A_CLUSTER, LATENT), dtype=np.float32)
+    centres = world.standard_normal((CLUSTERS, LATENT), dtype=np.float32)
     out_of_latent = world.standard_normal((LATENT, dimension), dtype=np.float32) / np.sqrt(LATENT)
     vectors = np.empty((rows, dimension), dtype=np.float32)
     for start in range(0, rows, CHUNK):
         part = vectors[start : start + CHUNK]
         latent = centres[rng.integers(len(centres), size=len(part))]
-        latent += 0.6 * rng.standard_normal(latent.shape, dtype=np.float32)
-        part[:] = latent @ out_of_latent + 0.1 * rng.standard_normal(part.shape, dtype=np.float32)
+        latent += rng.standard_normal(latent.shape, dtype=np.float32)
+        part[:] = latent @ out_of_latent + 0.6 * rng.standard_normal(part.shape, dtype=np.float32)
         part /= np.linalg.norm(part, axis=1, keepdims=True)
     return vectors
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vectorops.cli.index_output import show_build, show_list, show_plan, show_tune
+from vectorops.cli.index_output import show_build, show_health, show_list, show_plan, show_tune
 from vectorops.cli.progress import IndexBuildProgress, TuneProgress
 from vectorops.cli.sizes import parse_size, size_text
 from vectorops.cli.state import AppState, state_of
@@ -66,7 +66,7 @@ def register(app: typer.Typer) -> None:
         help="Plan, build, check and tune the vector index of a table.",
     )
     group.command("list")(list_)
-    for command in (plan, build, tune):
+    for command in (plan, build, health, tune):
         group.command()(command)
     app.add_typer(group, name="index")
 
@@ -186,6 +186,40 @@ def build(
         )
     state.emit(report, lambda console: show_build(console, report))
     state.note(f"next: vectorops index tune {of.full_name}")
+
+
+def health(
+    context: typer.Context,
+    table: Annotated[
+        str | None, typer.Argument(metavar="[TABLE]", help="Only of this table.", show_default="all")
+    ] = None,
+    queries: Annotated[
+        int, typer.Option(min=0, help="Searches for each measure that 'tune' stored; 0: leave recall out.")
+    ] = 100,
+) -> None:
+    """Look for what makes searches slow or incomplete, and name the command that mends each.
+
+    Invalid, missing and duplicate indexes, bloat, dead rows, rows that no index holds, old statistics, and
+    recall below what 'index tune' had reached. Exit code 1 when there is a problem; notes do not count.
+    """
+    from vectorops.database.index_health import index_health
+    from vectorops.database.tables import list_vector_tables, vector_table
+
+    state = state_of(context)
+    with state.connect() as connection:
+        tables = [vector_table(connection, table)] if table else list_vector_tables(connection)
+        reports = [
+            index_health(
+                connection,
+                one,
+                queries=queries,
+                on_recall=lambda setting: state.note(f"measuring the recall of {setting.table_name}…"),
+            )
+            for one in tables
+        ]
+    state.emit(reports, lambda console: show_health(console, reports))
+    if not all(report.is_healthy for report in reports):
+        raise typer.Exit(1)
 
 
 def tune(

@@ -11,6 +11,7 @@ from vectorops.cli.sizes import size_text
 
 if TYPE_CHECKING:
     from vectorops.database.index_build import BuildReport
+    from vectorops.database.index_health import HealthReport
     from vectorops.database.index_plan import IndexPlan, TypePlan
     from vectorops.database.index_tune import TuneReport
     from vectorops.database.indexes import VectorIndex
@@ -74,6 +75,19 @@ def show_build(console: Console, report: "BuildReport") -> None:
     ):
         if names:
             console.print(f"  {title}: {escape(', '.join(names))}")
+
+
+def show_health(console: Console, reports: "Sequence[HealthReport]") -> None:
+    """Print what was found in each table, and the command that mends it."""
+    for report in reports:
+        console.print(f"[bold]{escape(report.table)}[/bold]: {report.rows:,} rows")
+        for one in report.findings:
+            mark = "[red]✗[/red]" if one.severity == "problem" else "[dim]·[/dim]"
+            console.print(f"  {mark} {one.kind}: {escape(one.about)}: {escape(one.found)}", soft_wrap=True)
+            if one.mend:
+                console.print(f"      [cyan]{escape(one.mend)}[/cyan]", soft_wrap=True)
+        if report.is_healthy:
+            console.print("  [green]✓[/green] no problems")
 
 
 def show_tune(console: Console, report: "TuneReport") -> None:

@@ -34,6 +34,7 @@ BATCH_SIZE = 200
 # A list of candidates for fusion: several times the rows wanted, as rows far down in both lists may win.
 HYBRID_CANDIDATES = 5
 
+_NAMES = ("hnsw.ef_search", "hnsw.iterative_scan")
 _SETTINGS = "SELECT set_config('hnsw.ef_search', %s, true)"
 # Relaxed order keeps what a later round of the scan finds nearer than an earlier one; rows are sorted anyway.
 _ITERATIVE = f"{_SETTINGS}, set_config('hnsw.iterative_scan', 'relaxed_order', true)"
@@ -71,6 +72,26 @@ class Searcher:
         self._read_at = 0.0
         self._texts: dict[tuple[str, SearchPlan], str] = {}
         self._explained: dict[str, _Explained] = {}
+        self._held: int | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Leave the settings of a search on the connection until the block ends: a search is one statement.
+
+        For a connection that nobody else searches with meanwhile, and that is no transaction pooler's, whose
+        statements may go to another server process.
+        """
+        before = [
+            self._connection.execute("SELECT current_setting(%s, true)", (one,)).fetchone() for one in _NAMES
+        ]
+        self._held = 0
+        try:
+            yield
+        finally:
+            self._held = None
+            for name, value in zip(_NAMES, before, strict=True):
+                if value and value[0]:
+                    self._connection.execute("SELECT set_config(%s, %s, false)", (name, value[0]))
 
     def search(
         self,
@@ -274,6 +295,10 @@ class Searcher:
     @contextmanager
     def _settings(self, plan: SearchPlan) -> Iterator[None]:
         """Search with the ef_search of `plan`, which ends with the block, in one round trip if it can be."""
+        if self._held is not None:
+            self._hold(plan.ef_search)
+            yield
+            return
         connection = self._connection
         statement = _ITERATIVE if self.catalogue().can_iterate else _SETTINGS
         is_alone = connection.info.transaction_status == TransactionStatus.IDLE and connection.autocommit
@@ -283,6 +308,13 @@ class Searcher:
         with scope:
             connection.execute(statement, (str(plan.ef_search),))
             yield
+
+    def _hold(self, ef_search: int) -> None:
+        if self._held == ef_search:
+            return
+        statement = _ITERATIVE if self.catalogue().can_iterate else _SETTINGS
+        self._connection.execute(statement.replace("true)", "false)"), (str(ef_search),))
+        self._held = ef_search
 
     def _text(self, kind: str, plan: SearchPlan) -> str:
         # The values of filters are parameters, so they are left out of what a statement is kept under.

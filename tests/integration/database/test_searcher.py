@@ -350,3 +350,19 @@ def test_searches_by_id_and_by_vector_may_alternate(vector_database: Connection,
         others = [row for row in nearest_first(vectors, vectors[number]) if row != number]
         assert found_ids(searcher.search(QueryById(number), k=k)) == others[:k]
         assert found_ids(searcher.search(vectors[number], k=k)) == [number, *others][:k]
+
+
+def test_held_settings_save_a_statement_and_end_with_the_block(
+    vector_database: Connection, fill: FilledTable
+) -> None:
+    vectors = clustered_vectors(4_000, 32)
+    searcher = Searcher(vector_database, fill(vectors), SearchOptions(ef_search=77))
+    alone = searcher.search(vectors[0])
+    vector_database.execute("SET hnsw.ef_search = 55")
+    with searcher.held():
+        assert searcher.search(vectors[0]) == alone
+        assert vector_database.execute("SHOW hnsw.ef_search").fetchone() == ("77",)
+        assert len(searcher.search(vectors[0], k=60).neighbours) == 60
+    assert vector_database.execute("SHOW hnsw.ef_search").fetchone() == ("55",)
+    assert vector_database.execute("SHOW hnsw.iterative_scan").fetchone() == ("off",)
+    assert searcher.search(vectors[0]) == alone
