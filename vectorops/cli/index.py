@@ -207,7 +207,10 @@ def health(
 
     state = state_of(context)
     with state.connect() as connection:
-        tables = [vector_table(connection, table)] if table else list_vector_tables(connection)
+        searchable = [
+            one for one in list_vector_tables(connection) if one.vector_type in ("vector", "halfvec")
+        ]
+        tables = [vector_table(connection, table)] if table else searchable
         reports = [
             index_health(
                 connection,

@@ -12,9 +12,10 @@ from psycopg import sql
 from vectorops.database.connection import database_errors
 from vectorops.database.filters import Filter, filters_shape, filters_text, parse_filters
 from vectorops.database.index_memory import index_bytes
-from vectorops.database.index_spec import BUILDING, REPLACED
+from vectorops.database.index_spec import BUILDING, REPLACED, IndexType
 from vectorops.database.indexes import VectorIndex
 from vectorops.database.inspection import pgvector_faults, server_versions, table_state
+from vectorops.database.query import check_dense
 from vectorops.database.recall import RecallProbe
 from vectorops.database.search_options import SearchOptions
 from vectorops.database.search_settings import SearchSetting, stored_settings
@@ -101,8 +102,10 @@ def index_health(
         on_recall: Called before each of these.
 
     Raises:
+        UsageError: The vectors of the table are none that can be searched.
         DatabaseError: PostgreSQL refused.
     """
+    check_dense(table)
     with database_errors(f"cannot inspect '{table.full_name}'"):
         state = table_state(connection, table)
         settings = stored_settings(connection, table)
@@ -164,13 +167,17 @@ def _sizes(table: VectorTable, indexes: Sequence[VectorIndex], rows: int) -> Ite
     for index in indexes:
         if index.method != "hnsw" or index.key == "other" or table.dimension is None or not index.is_valid:
             continue
-        type_ = table.vector_type if index.key == "column" else index.key
+        type_: IndexType = index.key if index.key != "column" else _own_type(table)
         expected = index_bytes(rows, table.dimension, type_, index.options["m"])
         if index.size_bytes > max(_BLOAT_FACTOR * expected, expected + _BLOAT_BYTES):
             times = index.size_bytes / expected
             found = f"{times:.1f} times the size of a new index of {rows:,} rows"
             mend = f"REINDEX INDEX CONCURRENTLY {_quoted(table.schema)}.{_quoted(index.name)};"
             yield Finding("bloat", "problem", index.name, found, mend)
+
+
+def _own_type(table: VectorTable) -> IndexType:
+    return "halfvec" if table.vector_type == "halfvec" else "vector"
 
 
 def _statistics(

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from vectorops.database.indexes import IndexKey, VectorIndex
 from vectorops.database.metrics import METRICS, MetricName
+from vectorops.database.query import check_dense
 from vectorops.database.tables import MAX_INDEXED_DIMENSION, VectorTable
 from vectorops.errors import UsageError
 
@@ -44,6 +45,7 @@ class IndexSpec:
 
     def check(self, table: VectorTable) -> None:
         """Raise UsageError unless pgvector can build this index on `table`."""
+        check_dense(table)
         if self.m not in _M:
             raise UsageError(f"m cannot be {self.m}", hint="pgvector takes 2 to 100")
         if self.ef_construction not in _EF_CONSTRUCTION or self.ef_construction < 2 * self.m:

@@ -18,6 +18,7 @@ from vectorops.database.filters import (
 )
 from vectorops.database.indexes import IndexKey, VectorIndex
 from vectorops.database.metrics import MetricName
+from vectorops.database.query import check_dense
 from vectorops.database.recall import QUERIES, RecallProbe
 from vectorops.database.search_catalogue import SearchCatalogue, check_through, read_catalogue
 from vectorops.database.search_options import MAX_EF_SEARCH, SearchOptions
@@ -127,6 +128,7 @@ def tune_index(
         DatabaseError: PostgreSQL refused, or the schema that stores the result is not there.
     """
     _check(target)
+    check_dense(table)
     with database_errors(f"cannot tune the index of '{table.full_name}'"):
         catalogue = read_catalogue(connection, table)
         index = _index(catalogue, table, target)

@@ -11,7 +11,7 @@ from psycopg import sql
 from vectorops.database.connection import database_errors, first_line
 from vectorops.database.metrics import METRICS, Metric
 from vectorops.database.tables import VectorTable, first_id
-from vectorops.errors import InputDataError
+from vectorops.errors import InputDataError, UsageError
 
 _NO_DIRECTION = "a zero vector has no direction, so cosine compares it with nothing"
 
@@ -24,6 +24,15 @@ class QueryById:
 
 
 Query = QueryById | NDArray[np.floating[Any]]
+
+
+def check_dense(table: VectorTable) -> None:
+    """Raise UsageError unless the vectors of `table` can be indexed and searched: vector or halfvec."""
+    if table.vector_type not in ("vector", "halfvec"):
+        raise UsageError(
+            f"the vectors of '{table.full_name}' are of type {table.vector_type}",
+            why="indexes and searches serve columns of type vector and halfvec",
+        )
 
 
 def check_stored(

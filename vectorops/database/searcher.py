@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from vectorops.database.connection import database_errors, first_line
 from vectorops.database.filters import Filter, check_columns, filter_parameters, filters_text
 from vectorops.database.hybrid import hybrid_statement, text_column
-from vectorops.database.query import Query, QueryById, check_stored, checked_vector
+from vectorops.database.query import Query, QueryById, check_dense, check_stored, checked_vector
 from vectorops.database.results import HybridHit, HybridResult, SearchResult, neighbours, plain_id
 from vectorops.database.search_catalogue import (
     SearchCatalogue,
@@ -223,6 +223,7 @@ class Searcher:
 
     def _plan(self, k: int, filters: Sequence[Filter], *, exact: bool = False, **more: bool) -> SearchPlan:
         self._options.check(k)
+        check_dense(self.table)
         catalogue = self.catalogue()
         check_columns(filters, catalogue.columns, self.table.full_name)
         plan = plan_search(catalogue, self._options, k=k, filters=tuple(filters), exact=exact, **more)

@@ -192,3 +192,16 @@ def test_the_command_fails_for_scripts_and_says_what_to_do(
     assert '"kind": "missing"' in ill.stdout
     shown = commands.run("index", "health", "items")
     assert "vectorops index build public.items" in shown.stdout
+
+
+def test_vectors_of_types_that_are_not_searched_are_refused_by_name(
+    vector_database: Connection, commands: Commands
+) -> None:
+    vector_database.execute("CREATE TABLE signs (id int PRIMARY KEY, embedding bit(8))")
+    for arguments in (["plan"], ["build"], ["tune"], ["health"]):
+        answer = commands.run("index", *arguments, "signs")
+        assert answer.exit_code == 2
+        assert "the vectors of 'public.signs' are of type bit" in answer.stderr
+    answer = commands.run("search", "signs", "--vector", "[1,0,1,0,1,0,1,0]")
+    assert answer.exit_code == 2
+    assert commands.json("index", "health") == []
