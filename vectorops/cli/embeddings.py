@@ -1,4 +1,4 @@
-"""`load-embeddings`: files of embeddings into a vector table."""
+"""`load-embeddings` and `rollback`: files of embeddings into a vector table, and back."""
 
 import sys
 from pathlib import Path
@@ -9,17 +9,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vectorops.cli.machine import own_machine
 from vectorops.cli.progress import LoadProgress
 from vectorops.cli.state import AppState, state_of
 from vectorops.errors import RowsRejectedError
 
 if TYPE_CHECKING:
+    from vectorops.database.kept_tables import RollbackReport
     from vectorops.embeddings.load import LoadReport
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
     app.command("load-embeddings")(load_embeddings)
+    app.command()(rollback)
 
 
 def load_embeddings(
@@ -29,6 +32,13 @@ def load_embeddings(
         typer.Argument(metavar="SOURCE…", help="Path, 'glob', s3://bucket/key, s3://bucket/prefix/, or -."),
     ],
     table: Annotated[str, typer.Option(help="Table to load into, such as item_emb.")],
+    mode: Annotated[
+        Literal["upsert", "append", "replace"],
+        typer.Option(
+            help="upsert: insert, and update rows that differ. append: reject ids that are there. "
+            "replace: put a new table with these rows in the place of the old one, which is kept."
+        ),
+    ] = "upsert",
     create: Annotated[bool, typer.Option("--create", help="Create the table if it is missing.")] = False,
     on_error: Annotated[
         Literal["stop", "reject"],
@@ -46,18 +56,30 @@ def load_embeddings(
     model_version: Annotated[
         str | None, typer.Option(help="For the log: the model that made the vectors.")
     ] = None,
+    index_strategy: Annotated[
+        Literal["auto", "insert", "rebuild"],
+        typer.Option(
+            help="Rows go through the table's indexes, or into a new table that is indexed and takes its "
+            "place; auto measures which is quicker."
+        ),
+    ] = "auto",
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Let --mode replace leave a table without rows.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
 ) -> None:
-    """Load embeddings from CSV files into a table; all of a load becomes visible, or nothing.
+    """Load embeddings from files into a table; all of a load becomes visible, or nothing.
 
     Only rows that differ are written, so loading a file again changes nothing. Files may be compressed with
     gzip or zstd. Exit code 6 means that rows were rejected, 7 that the data was wrong and nothing was loaded.
+    A replaced table is kept: 'vectorops rollback TABLE' puts it back.
     """
     state = state_of(context)
     report = load_into(
         state,
         sources,
         table=table,
+        way={"mode": mode, "index_strategy": index_strategy, "allow_empty": allow_empty},
         create=create,
         on_error=on_error,
         rejects_path=rejects,
@@ -66,6 +88,11 @@ def load_embeddings(
         model_version=model_version,
         dry_run=dry_run,
     )
+    if report.left_behind:
+        state.note(
+            f"[yellow]warning:[/yellow] {report.left_behind:,} rows were written to the old table meanwhile; "
+            f"they are in {escape(report.kept or '')} only"
+        )
     state.emit(report, lambda console: show_load(console, report))
     if report.rejected:
         raise RowsRejectedError(
@@ -75,10 +102,45 @@ def load_embeddings(
         )
 
 
-def load_into(state: AppState, sources: list[str], *, table: str, **options: Any) -> "LoadReport":
+def rollback(
+    context: typer.Context,
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Table, such as item_emb.")],
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Drop the kept table instead, and give its room back.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --discard.")] = False,
+) -> None:
+    """Put back the table that the last 'load-embeddings --mode replace' has replaced, in one step.
+
+    The table in use is kept in its turn, so another rollback undoes this one. Searches go on meanwhile.
+    """
+    from vectorops.database.kept_tables import discard_kept_table, roll_back
+
+    state = state_of(context)
+    if discard:
+        state.confirm(f"Drop the table that is kept for {table}?", assume_yes=yes)
+    with state.connect() as connection:
+        report = (discard_kept_table if discard else roll_back)(connection, table)
+    state.emit(report, lambda console: show_rollback(console, report))
+
+
+def show_rollback(console: Console, report: "RollbackReport") -> None:
+    """Print what a rollback did."""
+    if report.discarded:
+        console.print(f"[green]Dropped[/green] what was kept for {report.table}")
+        return
+    model = f", model {escape(report.model_version)}" if report.model_version else ""
+    console.print(f"[green]Rolled back[/green] {report.table}: {report.rows:,} rows{model}")
+    console.print(f"  the other table is kept: 'vectorops rollback {escape(report.table)}' undoes this")
+
+
+def load_into(
+    state: AppState, sources: list[str], *, table: str, way: dict[str, Any] | None = None, **options: Any
+) -> "LoadReport":
     """Load `sources` into `table` of the deployed database, with progress on stderr."""
     from vectorops.embeddings.load import load_embeddings as load
     from vectorops.embeddings.sources import find_sources
+    from vectorops.embeddings.writing import Way
 
     s3 = state.aws.client("s3") if any(source.startswith("s3://") for source in sources) else None
     found = find_sources(sources, stdin=sys.stdin.buffer if "-" in sources else None, s3=s3)
@@ -88,13 +150,19 @@ def load_into(state: AppState, sources: list[str], *, table: str, **options: Any
         state.connect() as connection,
         LoadProgress(state.err, f"Loading {table}", total_bytes=total) as progress,
     ):
-        return load(connection, found, table=table, on_progress=progress.update, **options)
+        chosen = Way(
+            **(way or {}),
+            machine=own_machine(state, connection),
+            on_phase=lambda phase: state.note(f"{phase}…"),
+        )
+        return load(connection, found, table=table, way=chosen, on_progress=progress.update, **options)
 
 
 def show_load(console: Console, report: "LoadReport") -> None:
     """Print what a load did: one line, then the counts."""
     rate = report.read / report.elapsed_s if report.elapsed_s else 0
-    verb = "[yellow]Checked[/yellow], nothing written:" if report.dry_run else "[green]Loaded[/green]"
+    done = "Replaced" if report.kept and report.mode == "replace" else "Loaded"
+    verb = "[yellow]Checked[/yellow], nothing written:" if report.dry_run else f"[green]{done}[/green]"
     created = " (created)" if report.created else ""
     took = f"{report.read:,} rows in {report.elapsed_s:.1f} s, {rate:,.0f} rows/s"
     console.print(f"{verb} {report.table}{created}: {took}")
@@ -104,5 +172,11 @@ def show_load(console: Console, report: "LoadReport") -> None:
     for name in ("inserted", "updated", "unchanged", "rejected"):
         table.add_row(f"  {name}", f"{getattr(report, name):,}")
     console.print(table)
+    if report.index_strategy == "rebuild" and report.mode != "replace":
+        console.print(f"  into a new table: {escape(report.index_reason)}")
+    elif report.index_strategy == "insert":
+        console.print(f"  through the index: {escape(report.index_reason)}")
+    if report.kept:
+        console.print(f"  the old table is kept: 'vectorops rollback {escape(report.table)}' puts it back")
     if report.ignored_columns:
         console.print(f"  columns left aside: {escape(', '.join(report.ignored_columns))}")

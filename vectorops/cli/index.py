@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from vectorops.cli.index_output import show_build, show_health, show_list, show_plan, show_tune
+from vectorops.cli.machine import own_machine
 from vectorops.cli.progress import IndexBuildProgress, TuneProgress
 from vectorops.cli.sizes import parse_size, size_text
 from vectorops.cli.state import AppState, state_of
@@ -294,24 +295,10 @@ def _machine(
     if memory is not None:
         return Machine(parse_size(memory), None, "--instance-memory")
     if instance_class is None:
-        return _own_machine(state, connection)
+        return own_machine(state, connection)
     found = instance_machine(instance_class)
     if found is None:
         raise UsageError(
             f"the memory of instance class '{instance_class}' is not known", hint="give it: --instance-memory"
         )
     return found
-
-
-def _own_machine(state: AppState, connection: "psycopg.Connection[Any]") -> "Machine":
-    from vectorops.database.machine import server_machine, this_machine
-
-    if state.environment.is_local:
-        return this_machine()
-    from vectorops.infra.database_machine import database_machine
-
-    stack = state.stack
-    found = database_machine(
-        state.aws.client("rds"), stack.database_identifier, stack.database_instance_class
-    )
-    return found or server_machine(connection)

@@ -261,10 +261,9 @@ def _only_build(connection: psycopg.Connection[Any], table: VectorTable) -> Iter
             connection.execute(_UNLOCK.encode(), (name,))
 
 
-@contextmanager
-def build_session(connection: psycopg.Connection[Any], settings: BuildSettings) -> Iterator[None]:
-    """Let the session of `connection` build with `settings`, inside the block."""
-    wanted = {
+def session_settings(settings: BuildSettings) -> dict[str, str]:
+    """Return the settings of a session that builds, by their names."""
+    return {
         "maintenance_work_mem": f"{settings.maintenance_bytes // 1024}kB",
         "max_parallel_maintenance_workers": str(settings.workers),
         "max_parallel_workers": str(max(settings.workers, 1)),
@@ -274,6 +273,12 @@ def build_session(connection: psycopg.Connection[Any], settings: BuildSettings) 
         # A server whose client has died would otherwise build to the end.
         "client_connection_check_interval": "2s",
     }
+
+
+@contextmanager
+def build_session(connection: psycopg.Connection[Any], settings: BuildSettings) -> Iterator[None]:
+    """Let the session of `connection` build with `settings`, inside the block."""
+    wanted = session_settings(settings)
     before = {name: _show(connection, name) for name in wanted}
     _set(connection, wanted)
     try:

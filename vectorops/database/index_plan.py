@@ -12,6 +12,7 @@ from vectorops.database.index_build import BuildSettings
 from vectorops.database.index_memory import graph_bytes, index_bytes, rule_of_thumb_bytes
 from vectorops.database.index_sample import NO_SAMPLE, SampleBuilds, expected_seconds, sample_builds
 from vectorops.database.index_spec import DEFAULT_EF_CONSTRUCTION, DEFAULT_M, IndexSpec, IndexType
+from vectorops.database.indexes import IndexKey, VectorIndex
 from vectorops.database.inspection import parallel_build_fault, server_versions, table_state
 from vectorops.database.machine import Machine
 from vectorops.database.metrics import MetricName
@@ -176,6 +177,34 @@ def plan_index(
         reasons=[*reasons, *room.reasons],
         command=build_command(table, specs[chosen.type], settings),
     )
+
+
+def rebuild_settings(
+    connection: psycopg.Connection[Any],
+    table: VectorTable,
+    indexes: Sequence[VectorIndex],
+    machine: Machine,
+    rows: int,
+) -> BuildSettings:
+    """Return what building `indexes` anew, one after the other, may use.
+
+    Args:
+        connection: An open connection.
+        table: Whose they are.
+        indexes: From `vector_indexes`.
+        machine: The server's.
+        rows: That the table will have.
+    """
+    room = _room(connection, machine)
+    types: dict[IndexKey, IndexType] = {"halfvec": "halfvec", "bit": "bit"}
+    most = max(
+        (
+            graph_bytes(rows, table.dimension or 0, types.get(one.key, "vector"), one.options.get("m", 0))
+            for one in indexes
+        ),
+        default=0,
+    )
+    return BuildSettings(min(_with_margin(most), room.build_bytes), room.workers)
 
 
 def build_command(table: VectorTable, spec: IndexSpec, settings: BuildSettings) -> str:

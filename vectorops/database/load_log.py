@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
+
+LoadMode = Literal["upsert", "append", "replace"]
+IndexStrategy = Literal["insert", "rebuild"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,10 @@ class Load:
         checksum: SHA-256 of the bytes of the sources in order, or None where it is not known.
         finished_at: Set by the database when the load is recorded.
         loaded_by: Database user, set by the database.
+        mode: How it was loaded; a rollback reads nothing.
+        index_strategy: Whether rows went through the indexes, or into a new table that was then indexed.
+        bytes_read: Of the sources as they are stored.
+        duration: From start to finish, set by the database.
     """
 
     table_name: str
@@ -33,17 +40,22 @@ class Load:
     model_version: str | None = None
     finished_at: datetime | None = None
     loaded_by: str | None = None
+    mode: LoadMode | Literal["rollback"] = "upsert"
+    index_strategy: IndexStrategy | None = None
+    bytes_read: int | None = None
+    duration: timedelta | None = None
 
 
 _RECORD = """
 INSERT INTO vectorops.load_log (table_name, sources, checksum, started_at, rows_read, rows_inserted,
-    rows_updated, rows_unchanged, rows_rejected, model_version)
+    rows_updated, rows_unchanged, rows_rejected, model_version, mode, index_strategy, bytes_read)
 VALUES (%(table_name)s, %(sources)s, %(checksum)s, %(started_at)s, %(rows_read)s, %(rows_inserted)s,
-    %(rows_updated)s, %(rows_unchanged)s, %(rows_rejected)s, %(model_version)s)
+    %(rows_updated)s, %(rows_unchanged)s, %(rows_rejected)s, %(model_version)s,
+    %(mode)s, %(index_strategy)s, %(bytes_read)s)
 """
 _LAST = """
 SELECT table_name, sources, checksum, started_at, rows_read, rows_inserted, rows_updated, rows_unchanged,
-    rows_rejected, model_version, finished_at, loaded_by
+    rows_rejected, model_version, finished_at, loaded_by, mode, index_strategy, bytes_read, duration
 FROM vectorops.load_log ORDER BY id DESC LIMIT %s
 """
 
@@ -53,10 +65,14 @@ def record_load(connection: psycopg.Connection[Any], load: Load) -> None:
     connection.execute(_RECORD, {**vars(load), "sources": list(load.sources)})
 
 
+def is_set_up(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the migrations that loading needs were applied."""
+    return connection.execute("SELECT to_regclass('vectorops.kept_tables') IS NOT NULL").fetchone() == (True,)
+
+
 def last_loads(connection: psycopg.Connection[Any], limit: int = 10) -> list[Load]:
-    """Return the last `limit` loads, latest first; none where the schema is not there yet."""
-    found = connection.execute("SELECT to_regclass('vectorops.load_log')").fetchone()
-    if found is None or found[0] is None:
+    """Return the last `limit` loads, latest first; none where the schema is not there yet, or older."""
+    if not is_set_up(connection):
         return []
     with connection.cursor(row_factory=class_row(Load)) as cursor:
         return cursor.execute(_LAST, (limit,)).fetchall()

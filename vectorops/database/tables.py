@@ -41,7 +41,8 @@ WHERE c.relkind IN ('r', 'p')
 _ONE_TABLE = f"""{_TABLES} AND c.relname = %(name)s
 AND CASE WHEN %(schema)s::text IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = %(schema)s END"""
 _VECTOR_TABLES = f"""{_TABLES} AND array_length(keys.columns, 1) = 1
-AND vectors.columns IS NOT NULL AND NOT c.relispartition AND n.nspname !~ '^pg_'
+AND vectors.columns IS NOT NULL AND NOT c.relispartition
+AND n.nspname !~ '^(pg|vectorops_new|vectorops_kept)_'
 ORDER BY n.nspname, c.relname"""
 
 

@@ -10,13 +10,16 @@ from typing import Any, Literal
 import psycopg
 
 from vectorops.database.connection import database_errors
-from vectorops.database.load_log import Load, record_load
-from vectorops.embeddings import staging
+from vectorops.database.kept_tables import count_left_behind
+from vectorops.database.load_lock import take_load_lock, try_load_lock
+from vectorops.database.load_log import IndexStrategy, Load, LoadMode, record_load
+from vectorops.database.side_tables import side_table
+from vectorops.database.tables import VectorTable
 from vectorops.embeddings.intake import Intake, OnProgress
 from vectorops.embeddings.preflight import Columns, Plan, prepare
 from vectorops.embeddings.rejects import RejectsFile, StopAtFirst, default_path
 from vectorops.embeddings.sources import Source
-from vectorops.embeddings.writing import compare, write
+from vectorops.embeddings.writing import Outcome, Way, compare, finish, write
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,10 @@ class LoadReport:
         elapsed_s: Seconds from the call to the commit.
         created: Whether the table was made for this load.
         dry_run: Whether nothing was written; the counts say what would have been.
+        index_strategy: "insert" if rows went through the indexes, "rebuild" if into a new table.
+        index_reason: Why so, for people.
+        kept: Name of the table that was replaced and can be rolled back to, or None.
+        left_behind: Rows that others inserted or updated in the old table while the new one was made.
     """
 
     table: str
@@ -52,6 +59,11 @@ class LoadReport:
     elapsed_s: float
     created: bool
     dry_run: bool
+    mode: LoadMode
+    index_strategy: IndexStrategy | None
+    index_reason: str
+    kept: str | None
+    left_behind: int
 
 
 def load_embeddings(
@@ -59,6 +71,7 @@ def load_embeddings(
     sources: Sequence[Source],
     *,
     table: str,
+    way: Way | None = None,
     create: bool = False,
     on_error: Literal["stop", "reject"] = "stop",
     rejects_path: Path | None = None,
@@ -68,14 +81,17 @@ def load_embeddings(
     model_version: str | None = None,
     on_progress: OnProgress = lambda rows, bytes_read: None,
 ) -> LoadReport:
-    """Insert or update embeddings in one transaction; rows that are there already are not rewritten.
+    """Load embeddings in one transaction: insert or update, append, or replace the table.
 
-    Killed at any moment, it leaves the table as it was or completely loaded.
+    Killed at any moment, it leaves the table as it was or completely loaded. Rows that are there already are
+    not rewritten. A table that is replaced stays as it is, for readers and writers, until the new one is
+    complete; what is written to it meanwhile stays in it, and it is kept for `kept_tables.roll_back`.
 
     Args:
         connection: From `vectorops.database.connection.connect`, outside a transaction.
         sources: Files of any format that `files.open_file` knows, from `find_sources`.
         table: "item_emb" or "schema.item_emb".
+        way: How to load: mode, indexes, memory; by default rows are inserted or updated.
         create: Create the table when it is missing, with the dimension and the kind of ids that the first
             source begins with.
         on_error: "stop" refuses the whole load at the first row that cannot be loaded; "reject" puts such
@@ -99,6 +115,8 @@ def load_embeddings(
         AwsError: S3 refused. Nothing has changed.
     """
     started, started_at = time.monotonic(), datetime.now(UTC)
+    way = way or Way()
+    left_behind = 0
     rejects = RejectsFile(rejects_path or default_path(table)) if on_error == "reject" else StopAtFirst()
     with (
         rejects,
@@ -107,16 +125,28 @@ def load_embeddings(
     ):
         plan = prepare(connection, sources, table, create=create, columns=Columns(id_column, vector_column))
         intake = Intake(plan, rejects, on_progress)
-        changes = compare(connection, intake) if dry_run else write(connection, intake)
-        report = _report(plan, intake, changes, dry_run=dry_run)
+        if not dry_run:
+            _take_turns(connection, plan.table, way)
+        outcome = compare(connection, intake, way) if dry_run else write(connection, intake, way)
+        report = _report(plan, intake, way, outcome, dry_run=dry_run)
         if not dry_run:
             record_load(connection, _log_entry(report, plan, started_at, model_version))
             rejects.publish()
-    return replace(report, elapsed_s=time.monotonic() - started)
+            finish(connection, plan.table, outcome, way)
+    if outcome.snapshot and not dry_run:
+        left_behind = count_left_behind(connection, plan.table, outcome.snapshot)
+    return replace(report, left_behind=left_behind, elapsed_s=time.monotonic() - started)
 
 
-def _report(plan: Plan, intake: Intake, changes: staging.Changes, *, dry_run: bool) -> LoadReport:
-    rejects = intake.rejects
+def _take_turns(connection: psycopg.Connection[Any], table: VectorTable, way: Way) -> None:
+    # Before anything of the table is locked: one of two loads may replace it, and would wait for the other.
+    if not try_load_lock(connection, table):
+        way.on_phase("waiting for another load of this table")
+        take_load_lock(connection, table)
+
+
+def _report(plan: Plan, intake: Intake, way: Way, outcome: Outcome, *, dry_run: bool) -> LoadReport:
+    rejects, changes = intake.rejects, outcome.changes
     return LoadReport(
         table=plan.table.full_name,
         read=intake.read,
@@ -131,6 +161,11 @@ def _report(plan: Plan, intake: Intake, changes: staging.Changes, *, dry_run: bo
         elapsed_s=0.0,
         created=plan.created,
         dry_run=dry_run,
+        mode=way.mode,
+        index_strategy=outcome.strategy,
+        index_reason=outcome.reason,
+        left_behind=0,
+        kept=side_table(plan.table, "kept").full_name if outcome.successor else None,
     )
 
 
@@ -146,4 +181,7 @@ def _log_entry(report: LoadReport, plan: Plan, started_at: datetime, model_versi
         rows_unchanged=report.unchanged,
         rows_rejected=report.rejected,
         model_version=model_version,
+        mode=report.mode,
+        index_strategy=report.index_strategy,
+        bytes_read=report.bytes_read,
     )

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from vectorops.database.columns import Column, metadata_columns
+from vectorops.database.load_log import is_set_up
 from vectorops.database.tables import VectorTable, create_vector_table, vector_table
 from vectorops.embeddings.files import EmbeddingFile, open_file
 from vectorops.embeddings.ids import id_arrow_type
@@ -105,10 +106,10 @@ def _metadata(columns: Sequence[Column], files: Sequence[EmbeddingFile]) -> tupl
 
 
 def _check_log(connection: psycopg.Connection[Any]) -> None:
-    if not _exists(connection, "vectorops.load_log"):
+    if not is_set_up(connection):
         raise DatabaseError(
             "the database is not set up",
-            why="vectorops.load_log is missing",
+            why="a migration is missing",
             hint="run 'vectorops schema apply'",
         )
 

@@ -25,9 +25,8 @@ _COPY_STAGED = sql.SQL(
 )
 _COPY = sql.SQL("COPY {table} ({id}, {vector}{metadata}) FROM STDIN (FORMAT BINARY)")
 _TAKES_COPY = sql.SQL("""
-SELECT NOT row_security_active(%s::regclass) AND NOT EXISTS (SELECT FROM {table})
+SELECT NOT row_security_active(%s::regclass) AND ({may_have_rows} OR NOT EXISTS (SELECT FROM {table}))
 """)
-_LOCK = "pg_{}advisory_xact_lock(hashtextextended('vectorops load into ' || %s, 0))"
 _HAS_DUPLICATES = "SELECT EXISTS (SELECT FROM vectorops_staged GROUP BY id HAVING count(*) > 1)"
 _NUMBERED = sql.SQL("""
 SELECT ctid AS place, row_number() OVER same_id AS number,
@@ -55,6 +54,53 @@ SELECT count(*) FILTER (WHERE action = 'INSERT') AS inserted,
     count(*) FILTER (WHERE action = 'UPDATE') AS updated
 FROM done
 """)
+_INSERT = sql.SQL("""
+WITH done AS (
+    INSERT INTO {table} ({id}, {vector}{metadata}) SELECT id, embedding{staged} FROM vectorops_staged
+    RETURNING 1
+)
+SELECT count(*) AS inserted, 0 AS updated FROM done
+""")
+_PRESENT = sql.SQL("""
+SELECT s.source, s.line, s.source AS first_source, s.line AS first_line, s.id::text AS id,
+    s.embedding::text AS vector
+FROM vectorops_staged AS s WHERE EXISTS (SELECT FROM {table} AS t WHERE t.{id} = s.id)
+ORDER BY s.source, s.line
+""")
+_DELETE_PRESENT = sql.SQL("""
+DELETE FROM vectorops_staged AS s WHERE EXISTS (SELECT FROM {table} AS t WHERE t.{id} = s.id)
+""")
+# All columns of the rows that stay, each with the vector that is staged for it, then the rows that are new.
+_COLUMNS = """
+SELECT attname FROM pg_attribute
+WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum
+"""
+_COPY_MERGED = sql.SQL("""
+INSERT INTO {new} ({columns}) OVERRIDING SYSTEM VALUE
+SELECT {merged} FROM {table} AS t LEFT JOIN vectorops_staged AS s ON t.{id} = s.id
+""")
+_STAGED = sql.SQL("CASE WHEN s.id IS NULL THEN t.{} ELSE s.{} END")
+_INSERT_NEW = sql.SQL("""
+INSERT INTO {new} ({id}, {vector}{metadata}) SELECT s.id, s.embedding{values} FROM vectorops_staged AS s
+WHERE NOT EXISTS (SELECT FROM {table} AS t WHERE t.{id} = s.id)
+""")
+_INSERT_SAMPLE = sql.SQL("""
+INSERT INTO {new} ({id}, {vector}{metadata}) SELECT id, embedding{staged} FROM vectorops_staged LIMIT {rows}
+""")
+_MERGE_SAMPLE = sql.SQL("""
+WITH done AS (
+    MERGE INTO {table} AS t USING (
+        SELECT s.* FROM vectorops_staged AS s LEFT JOIN {table} AS t ON t.{id} = s.id
+        WHERE t.{id} IS NULL OR {differs} LIMIT {rows}
+    ) AS s ON t.{id} = s.id
+    WHEN MATCHED AND {differs} THEN UPDATE SET {vector} = s.embedding{assignments}
+    WHEN NOT MATCHED THEN INSERT ({id}, {vector}{metadata}) VALUES (s.id, s.embedding{values})
+    RETURNING merge_action() AS action
+)
+SELECT count(*) FILTER (WHERE action = 'INSERT') AS inserted,
+    count(*) FILTER (WHERE action = 'UPDATE') AS updated
+FROM done
+""")
 _COMPARE = sql.SQL("""
 SELECT count(*) FILTER (WHERE t.{id} IS NULL) AS inserted,
     count(*) FILTER (WHERE t.{id} IS NOT NULL AND {differs}) AS updated
@@ -68,6 +114,11 @@ class Changes:
 
     inserted: int
     updated: int
+
+    @property
+    def rows(self) -> int:
+        """How many are written."""
+        return self.inserted + self.updated
 
 
 @dataclass(frozen=True)
@@ -91,16 +142,16 @@ class Duplicate:
     vector: str
 
 
-def try_lock(connection: psycopg.Connection[Any], table: VectorTable) -> bool:
-    """Keep other loads from writing into `table` until the end of the transaction, unless one does now."""
-    row = connection.execute(f"SELECT {_LOCK.format('try_')}".encode(), (table.full_name,)).fetchone()
-    return row is not None and bool(row[0])
+def takes_copy(connection: psycopg.Connection[Any], table: VectorTable, *, may_have_rows: bool) -> bool:
+    """Whether rows can go straight into `table`: no row policies, which COPY refuses, and no rows in it."""
+    query = _TAKES_COPY.format(table=table.qualified, may_have_rows=sql.Literal(may_have_rows))
+    return connection.execute(query, (table.qualified.as_string(connection),)).fetchone() == (True,)
 
 
-def takes_copy(connection: psycopg.Connection[Any], table: VectorTable) -> bool:
-    """Whether rows can go straight into `table`: it is empty and without row policies, which COPY refuses."""
-    name = table.qualified.as_string(connection)
-    return connection.execute(_TAKES_COPY.format(table=table.qualified), (name,)).fetchone() == (True,)
+def count_rows(connection: psycopg.Connection[Any], table: VectorTable) -> int:
+    """Return how many rows `table` has."""
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table.qualified)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def copy_into_table(
@@ -143,6 +194,54 @@ def delete_duplicates(connection: psycopg.Connection[Any]) -> None:
     connection.execute(_DELETE_DUPLICATES)
 
 
+def read_present(connection: psycopg.Connection[Any], table: VectorTable) -> Iterator[Duplicate]:
+    """Yield the staged rows whose ids are in `table`, in the order they were read."""
+    with connection.cursor("vectorops_present", row_factory=class_row(Duplicate)) as cursor:
+        yield from cursor.execute(_named(_PRESENT, table))
+
+
+def delete_present(connection: psycopg.Connection[Any], table: VectorTable) -> None:
+    """Leave the rows whose ids are in `table` out."""
+    connection.execute(_named(_DELETE_PRESENT, table))
+
+
+def insert_staging(connection: psycopg.Connection[Any], table: VectorTable) -> Changes:
+    """Insert the staged rows.
+
+    Raises:
+        psycopg.errors.UniqueViolation: An id is in `table` already. The transaction has failed.
+    """
+    return _changes(connection, _INSERT, table)
+
+
+def merge_sample(connection: psycopg.Connection[Any], table: VectorTable, rows: int) -> Changes:
+    """Do what `merge_staging` does, for up to `rows` of the rows that it would write."""
+    return _changes(connection, _MERGE_SAMPLE, table, rows=sql.Literal(rows))
+
+
+def insert_sample(connection: psycopg.Connection[Any], new: VectorTable, rows: int) -> int:
+    """Insert up to `rows` staged rows into `new`; return how many."""
+    return connection.execute(_named(_INSERT_SAMPLE, new, new=new.qualified, rows=sql.Literal(rows))).rowcount
+
+
+def fill_merged(connection: psycopg.Connection[Any], table: VectorTable, new: VectorTable) -> None:
+    """Fill the empty `new` with what `table` would hold after `merge_staging`."""
+    name = table.qualified.as_string(connection)
+    columns = [row[0] for row in connection.execute(_COLUMNS, (name,))]
+    staged = {column.name: f"m{number}" for number, column in enumerate(table.metadata, start=1)}
+    staged[table.vector_column] = "embedding"
+    merged = [
+        _STAGED.format(sql.Identifier(one), sql.Identifier(staged[one]))
+        if one in staged
+        else sql.Identifier("t", one)
+        for one in columns
+    ]
+    comma = sql.SQL(", ")
+    parts = {"columns": comma.join(map(sql.Identifier, columns)), "merged": comma.join(merged)}
+    connection.execute(_named(_COPY_MERGED, table, new=new.qualified, **parts))
+    connection.execute(_named(_INSERT_NEW, table, new=new.qualified))
+
+
 def compare_staging(connection: psycopg.Connection[Any], table: VectorTable) -> Changes:
     """Return what `merge_staging` would change now, and write nothing."""
     connection.execute("ANALYZE vectorops_staged (id)")
@@ -152,10 +251,8 @@ def compare_staging(connection: psycopg.Connection[Any], table: VectorTable) -> 
 def merge_staging(connection: psycopg.Connection[Any], table: VectorTable) -> Changes:
     """Insert the staged rows whose ids `table` lacks, update those whose vectors differ, touch no other.
 
-    Loads into the same table take turns here, so that they cannot wait for each other's rows. Writers of
-    other kinds go on; when one of them gets in the way, the statement starts again and sees what it wrote.
+    Other writers go on; when one of them gets in the way, the statement starts again and sees what it wrote.
     """
-    connection.execute(f"SELECT {_LOCK.format('')}".encode(), (table.full_name,))
     connection.execute("ANALYZE vectorops_staged (id)")
     for _ in range(_MERGE_ATTEMPTS - 1):
         try:
@@ -178,20 +275,22 @@ def _copy(
     return cursor.rowcount
 
 
-def _changes(connection: psycopg.Connection[Any], query: sql.SQL, table: VectorTable) -> Changes:
+def _changes(
+    connection: psycopg.Connection[Any], query: sql.SQL, table: VectorTable, **parts: sql.Composable
+) -> Changes:
     with connection.cursor(row_factory=class_row(Changes)) as cursor:
-        changes = cursor.execute(_named(query, table)).fetchone()
+        changes = cursor.execute(_named(query, table, **parts)).fetchone()
     assert changes is not None  # noqa: S101 - an aggregate always has a row
     return changes
 
 
-def _named(query: sql.SQL, table: VectorTable) -> sql.Composed:
+def _named(query: sql.SQL, table: VectorTable, **parts: sql.Composable) -> sql.Composed:
     # A column may be called as one of the staging table is, so there they are m1, m2, …
     staged = [
         (sql.Identifier(column.name), sql.Identifier(f"m{number}"))
         for number, column in enumerate(table.metadata, start=1)
     ]
-    names = {
+    names: dict[str, sql.Composable] = {
         "table": table.qualified,
         "id": sql.Identifier(table.id_column),
         "vector": sql.Identifier(table.vector_column),
@@ -202,7 +301,7 @@ def _named(query: sql.SQL, table: VectorTable) -> sql.Composed:
         "current": _list(", t.{0}", staged),
         "assignments": _list(", {0} = s.{1}", staged),
     }
-    return query.format(**names, differs=_DIFFERS.format(**names))
+    return query.format(**names, differs=_DIFFERS.format(**names), **parts)
 
 
 def _list(item: LiteralString, columns: Sequence[tuple[sql.Identifier, sql.Identifier]]) -> sql.Composed:

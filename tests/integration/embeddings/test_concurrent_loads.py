@@ -55,7 +55,7 @@ def connect_like(loader: Loader) -> psycopg.Connection[Any]:
 def test_two_loads_into_one_table_take_turns(loader: Loader, another: Connect) -> None:
     content = [rows_csv(range(2_000), 1), rows_csv(range(1_999, -1, -1), 2)]
     loader.connection.execute("CREATE INDEX ON t USING hnsw (embedding vector_l2_ops)")
-    barrier = threading.Barrier(2)
+    barrier = threading.Barrier(2, timeout=60)
 
     def load_five_times(number: int) -> None:
         folder = loader.folder / str(number)
