@@ -90,9 +90,9 @@ def scenario(
     crowd, calm = events("crowd", CROWD, item), events("calm", 1_000, item)
     forbidden = events("forbidden", 300, item)
     poison = [data + b" " * number for number in range(5) for data in POISON]
-    send(ready, folder, calm[:500])
     with hanging_database(ready):
-        time.sleep(2)  # a call of the function has begun, and waits for the database
+        send(ready, folder, calm[:500])
+        time.sleep(3)  # a call of the function has begun, and waits; meanwhile, a crowd gathers in the stream
         send(ready, folder, crowd)
         put(ready, poison)
         kill(function_processes(ready, "transform"))
