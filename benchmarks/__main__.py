@@ -6,8 +6,16 @@ import sys
 
 SUITES = {
     "load": {
+        "small": ["--shapes", "2000x32", "--runs", "1"],
+        "full": ["--shapes", "100000x384", "50000x1024"],
+    },
+    "load_scale": {
+        "small": ["--rows", "1000", "3000", "--dimension", "32", "--formats", "parquet", "csv"],
+        "full": ["--rows", "100000", "1000000", "--formats", "parquet", "csv"],
+    },
+    "export": {
         "small": ["--rows", "2000", "--dimension", "32", "--runs", "1"],
-        "full": ["--rows", "100000", "--dimension", "384"],
+        "full": [],
     },
     "etl": {
         "small": ["--rows", "20000"],
