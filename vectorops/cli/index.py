@@ -6,7 +6,7 @@ import typer
 
 from vectorops.cli.index_output import show_build, show_health, show_list, show_plan, show_tune
 from vectorops.cli.machine import own_machine
-from vectorops.cli.progress import IndexBuildProgress, TuneProgress
+from vectorops.cli.progress import IndexBuildProgress, MeasureProgress
 from vectorops.cli.sizes import parse_size, size_text
 from vectorops.cli.state import AppState, state_of
 from vectorops.errors import UsageError
@@ -257,7 +257,7 @@ def tune(
 
     state = state_of(context)
     target = Target(recall, k, parse_filters(where or []), metric, first_pass)
-    with state.connect() as connection, TuneProgress(state.err, f"Tuning {table}") as progress:
+    with state.connect() as connection, MeasureProgress(state.err, f"Tuning {table}") as progress:
         report = tune_index(
             connection,
             vector_table(connection, table),

@@ -8,6 +8,7 @@ import typer
 
 from vectorops import __version__
 from vectorops.cli import (
+    bench,
     demo,
     deploy,
     doctor,
@@ -76,6 +77,7 @@ embeddings.register(app)
 export.register(app)
 search.register(app)
 index.register(app)
+bench.register(app)
 source.register(app)
 glue.register(app)
 train.register(app)

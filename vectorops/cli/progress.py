@@ -185,8 +185,8 @@ class IndexBuildProgress:
             self._console.print(f"{self._title}: {progress.phase}{rows}, {progress.elapsed_s:.0f} s")
 
 
-class TuneProgress:
-    """Shows how many exact searches are done, then each ef_search that was tried.
+class MeasureProgress:
+    """Shows how many exact searches are done, then what was measured.
 
     Args:
         console: Where to show it.
@@ -198,7 +198,7 @@ class TuneProgress:
         self._title = title
         self._status = console.status(f"{title}…")
 
-    def __enter__(self) -> "TuneProgress":
+    def __enter__(self) -> "MeasureProgress":
         if self._console.is_terminal:
             self._status.start()
         return self
@@ -208,13 +208,14 @@ class TuneProgress:
 
     def on_truth(self, done: int, total: int) -> None:
         """Take how many exact searches are done."""
-        self._say(f"{done} of {total} exact searches", is_last=done == total)
+        self._status.update(f"{self._title}: {done} of {total} exact searches")
 
     def on_step(self, step: "TuneStep") -> None:
         """Take one ef_search that was tried."""
-        self._say(f"ef_search {step.ef_search} finds {step.recall:.3f}", is_last=True)
+        self.say(f"ef_search {step.ef_search} finds {step.recall:.3f}")
 
-    def _say(self, what: str, *, is_last: bool) -> None:
+    def say(self, what: str) -> None:
+        """Take something that was measured."""
         self._status.update(f"{self._title}: {what}")
-        if not self._console.is_terminal and is_last:
+        if not self._console.is_terminal:
             self._console.print(f"{self._title}: {what}")
