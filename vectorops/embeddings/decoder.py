@@ -50,11 +50,11 @@ def read_blocks(messages: Iterable[Any]) -> Iterator[tuple[bytes, npt.NDArray[np
     Args:
         messages: From psycopg, a row each, the file header before the first.
     """
-    rows: list[bytes] = []
+    rows: list[Any] = []
     size = 0
     for number, message in enumerate(messages):
-        row = bytes(message)[len(HEADER) :] if number == 0 else bytes(message)
-        if not row or row == TRAILER:
+        row = message if number else message[len(HEADER) :]
+        if len(row) <= len(TRAILER):  # The file header alone, or the end mark.
             continue
         rows.append(row)
         size += len(row)
@@ -108,7 +108,7 @@ _ARROW = {
 }
 
 
-def _joined(rows: list[bytes]) -> tuple[bytes, npt.NDArray[np.int64]]:
+def _joined(rows: list[Any]) -> tuple[bytes, npt.NDArray[np.int64]]:
     ends = np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)))
     return b"".join(rows), np.concatenate([[0], ends[:-1]])
 

@@ -72,7 +72,7 @@ def export_table(
             x.ids.npy beside it.
         overwrite: Whether what is there may be replaced.
         s3: Client for an "s3://" destination.
-        on_progress: Called with the number of rows and of bytes received so far.
+        on_progress: Called with the number of rows and of bytes so far.
 
     Raises:
         UsageError: The destination is taken, or of no known format.
@@ -208,15 +208,20 @@ def _copy(
     writer: Writer,
     on_progress: OnProgress,
 ) -> int:
-    """Let the writer have all rows, decoded on threads while others are received; return how many."""
+    """Let the writer have all rows; return how many. Receiving, decoding and writing go on side by side."""
+
+    def write(batch: Any) -> tuple[int, int]:
+        writer.write(batch)
+        return batch.num_rows, batch.nbytes
+
     rows = received = 0
-    with connection.cursor().copy(statement) as copy:
-        blocks = map_in_order(lambda block: (len(block[0]), decode(*block, fields)), read_blocks(copy))
-        with contextlib.closing(blocks):
-            for size, batch in blocks:
-                writer.write(batch)
-                rows, received = rows + batch.num_rows, received + size
-                on_progress(rows, received)
+    with contextlib.ExitStack() as stack:
+        copy = stack.enter_context(connection.cursor().copy(statement))
+        batches = map_in_order(lambda block: decode(*block, fields), read_blocks(copy))
+        written = map_in_order(write, stack.enter_context(contextlib.closing(batches)), workers=1)
+        for count, size in stack.enter_context(contextlib.closing(written)):
+            rows, received = rows + count, received + size
+            on_progress(rows, received)
     return rows
 
 
