@@ -1,11 +1,14 @@
 """The fast parser against the careful one: same rows, same numbers, or no answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.embeddings.embedding_samples import block, layout, table
+from vectorops.database.columns import Column
 from vectorops.database.tables import VectorTable
 from vectorops.embeddings.batch import Batch, SparseRows, Vectors
 from vectorops.embeddings.careful import parse_carefully
@@ -53,8 +56,31 @@ TABLES = st.sampled_from(
         table(2, "uuid"),
         table(2, id_max_length=3),
         table(2, vector_type="halfvec"),
+        table(2, vector_type="bit"),
+        table(2, vector_type="sparsevec"),
     ]
 )
+NOTES = {
+    "text": ["", "x", ", ", " y", "é", "a\0b"],
+    "integer": ["", "7", "+7", "2147483648", "1.0", " 7 "],
+    "numeric": ["", "1.50", "1e2", ".5", "x"],
+    "boolean": ["", "t", "No", "2"],
+    "timestamp with time zone": ["", "2024-02-29 12:00+02", "2024-02-29", "2023-02-29", "noon"],
+    "uuid": ["", UUID, UUID[1:]],
+    "jsonb": ["", "{}", "[1, 2]", "{"],
+}
+BITS = ["01", "00", "11", "012", "1", "[0,1]", "[1,1]"]
+SPARSE = [
+    "{1:0.5,2:-1}/2",
+    "{2:1e-3}/2",
+    "{}/2",
+    "{2:1,1:2}/2",
+    "{1:0}/2",
+    "{3:1}/2",
+    "{1:1,1:2}/2",
+    "{1:x}/2",
+    "[0,7]",
+]
 
 
 def seldom(draw: st.DrawFn, usual: st.SearchStrategy[str], odd: st.SearchStrategy[str]) -> str:
@@ -76,6 +102,38 @@ def quoted(draw: st.DrawFn, text: str, delimiter: str) -> str:
     if style == "quoted" or (style == "csv" and must):
         return '"' + text.replace('"', '""') + '"'
     return {"unclosed": '"' + text, "trailing": f'"{text}"x'}.get(style, text)
+
+
+@st.composite
+def file_for_a_table(draw: st.DrawFn) -> tuple[bytes, Layout, VectorTable]:
+    """A file whose vectors and notes are of the table's types, more or less."""
+    target = draw(TABLES)
+    kind = draw(st.sampled_from(list(NOTES)))
+    target = replace(target, metadata=(Column("note", kind, is_nullable=draw(st.booleans())),))
+    delimiter = draw(st.sampled_from([",", ";", "\t"]))
+    columns = draw(st.permutations(["id", "embedding", "note"]))
+    vectors = {"bit": BITS, "sparsevec": SPARSE}.get(target.vector_type, ["[1,2]", "[1, -2]", "{1,2}", "[1]"])
+    rows = []
+    for _ in range(draw(st.integers(1, 3))):
+        usual = slice(None) if draw(st.integers(0, 3)) == 0 else slice(0, 2)
+        cells = {
+            "id": draw(st.sampled_from(["1", "2", UUID])),
+            "embedding": draw(st.sampled_from(vectors[usual])),
+            "note": draw(st.sampled_from(NOTES[kind][usual])),
+        }
+        rows.append(delimiter.join(quoted(draw, cells[name], delimiter) for name in columns))
+    return "\n".join(rows).encode(), layout(delimiter.join(columns)), target
+
+
+@given(file_for_a_table())
+@settings(max_examples=1000, deadline=None)
+def test_both_parsers_agree_on_every_type_of_vector_and_of_other_columns(
+    file: tuple[bytes, Layout, VectorTable],
+) -> None:
+    data, how, target = file
+    fast = parse_fast(block(data), how, target)
+    careful = parse_carefully(block(data), how, target)
+    assert fast is None or (same(fast, careful.batch) and not careful.rejects)
 
 
 @st.composite
@@ -145,6 +203,22 @@ def test_any_bytes_get_the_same_answer_from_both_parsers(
     fast = parse_fast(block(data), layout(header), target)
     careful = parse_carefully(block(data), layout(header), target)
     assert fast is None or (same(fast, careful.batch) and not careful.rejects)
+
+
+@pytest.mark.parametrize(
+    ("target", "texts"),
+    [
+        (table(3, vector_type="bit"), ["010", "111"]),
+        (table(3, vector_type="bit"), ["[0,1,0]", "[1,1,1]"]),
+        (table(3, vector_type="sparsevec"), ["{1:0.5,3:-1}/3", "{2:1e-3}/3"]),
+        (table(3, vector_type="sparsevec"), ["[0,1,0]", "[1,0,1]"]),
+    ],
+)
+def test_usual_bits_and_sparse_vectors_take_the_fast_way(target: VectorTable, texts: list[str]) -> None:
+    data = "".join(f'a,"{text}"\n' for text in texts)
+    batch = parse_fast(block(data), layout("id,embedding"), target)
+    assert batch is not None
+    assert same(batch, parse_carefully(block(data), layout("id,embedding"), target).batch)
 
 
 @pytest.mark.parametrize(
