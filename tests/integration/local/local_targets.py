@@ -1,6 +1,11 @@
 """Environments in throw-away projects, and the way into them."""
 
+import os
+import signal
+import time
 from pathlib import Path
+
+import psutil
 
 from vectorops.aws import Aws, Credentials
 from vectorops.local import endpoint
@@ -24,3 +29,18 @@ def operator_of(environment: Environment) -> Aws:
         endpoint_url=found.url,
         credentials=Credentials(found.access_key_id, found.secret_access_key),
     )
+
+
+def kill(pid: int | None) -> None:
+    """Kill a process and wait until it has ended."""
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    while not has_ended(pid):
+        time.sleep(0.01)
+
+
+def has_ended(pid: int | None) -> bool:
+    try:
+        return psutil.Process(pid or 0).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

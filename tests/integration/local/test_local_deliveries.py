@@ -1,8 +1,6 @@
 import base64
 import gzip
 import json
-import os
-import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.integration.local.delivery_streams import DELIVER, READ, make_delivery_stream, wait_until
-from tests.integration.local.local_targets import operator_of
+from tests.integration.local.local_targets import kill, operator_of
 from vectorops.aws import Aws
 from vectorops.local import down, status, up
 from vectorops.settings import Environment
@@ -132,7 +130,7 @@ def test_nothing_is_lost_or_delivered_twice_when_the_local_target_is_killed(envi
         delivery.send({"n": n} for n in range(first, first + 100))
     # What a killed process saved is at most a fraction of a second old.
     wait_until(lambda: bool(delivery.objects("good/")))
-    os.kill(status(environment).pid or 0, signal.SIGKILL)
+    kill(status(environment).pid)
     up(environment)
     delivery.aws = operator_of(environment)
     delivery.wait_for("good/", 500)

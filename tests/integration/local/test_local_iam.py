@@ -1,4 +1,6 @@
 import json
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -123,6 +125,25 @@ def test_nothing_else_can_assume_the_import_role(
     allow(operator)
     with pytest.raises(LocalTargetError, match=f"{service} cannot assume role {role_arn}"):
         role_credentials(operator, role_arn, service=service, source_arn=source_arn)
+
+
+def test_a_permission_for_one_log_stream_is_for_no_other(operator: Aws, role_arn: str) -> None:
+    group, logs = f"group-{uuid.uuid4().hex}", operator.client("logs")
+    logs.create_log_group(logGroupName=group)
+    for stream in ("mine", "other"):
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    resource = f"arn:aws:logs:us-east-1:000000000000:log-group:{group}:log-stream:mine"
+    statement = {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": resource}
+    operator.client("iam").put_role_policy(
+        RoleName="importer", PolicyName="read", PolicyDocument=policy(statement)
+    )
+    found = role_credentials(operator, role_arn, service="rds.amazonaws.com", source_arn=DATABASE_ARN)
+    writer = Aws("us-east-1", endpoint_url=operator.endpoint_url, credentials=found).client("logs")
+    events = [{"timestamp": int(time.time() * 1000), "message": "hello"}]
+    writer.put_log_events(logGroupName=group, logStreamName="mine", logEvents=events)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        writer.put_log_events(logGroupName=group, logStreamName="other", logEvents=events)
+    logs.delete_log_group(logGroupName=group)
 
 
 def test_a_key_that_nobody_issued_is_refused(operator: Aws) -> None:

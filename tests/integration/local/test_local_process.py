@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.integration.local.local_databases import address_of, create_instance, describe
-from tests.integration.local.local_targets import operator_of
+from tests.integration.local.local_targets import has_ended, kill, operator_of
 from vectorops.database.connection import connect
 from vectorops.errors import LocalTargetError
 from vectorops.local import LocalStatus, down, endpoint, reset, status, up
@@ -20,17 +20,6 @@ from vectorops.local.ports import LOOPBACK
 from vectorops.settings import Environment
 
 MakeEnvironment = Callable[[str], Environment]
-
-
-def kill(pid: int | None) -> None:
-    assert pid
-    os.kill(pid, signal.SIGKILL)
-    while not has_ended(pid):
-        time.sleep(0.01)
-
-
-def has_ended(pid: int | None) -> bool:
-    return not psutil.pid_exists(pid or 0) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def until(environment: Environment, condition: Callable[[LocalStatus], bool]) -> LocalStatus:

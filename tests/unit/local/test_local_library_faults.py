@@ -132,6 +132,13 @@ def test_iam_takes_a_glue_connection_for_a_table() -> None:
     assert arn == "arn:aws:glue:us-east-1:0:table/source"
 
 
+def test_iam_takes_the_log_group_for_the_log_stream() -> None:
+    headers = {"x-amz-target": "Logs_20140328.PutLogEvents"}
+    body = b'{"logGroupName": "g", "logStreamName": "s"}'
+    arn = iam_actions.extract_resource_arn("logs", "POST", "/", headers, body, {}, "us-east-1", "0")
+    assert arn == "arn:aws:logs:us-east-1:0:log-group:g"
+
+
 def test_cloudwatch_shows_alarms_without_most_of_their_fields_and_forgets_who_is_told_of_missing_data() -> (
     None
 ):

@@ -59,13 +59,14 @@ def load(folder: LocalFolder, supervisor: DatabaseSupervisor, endpoint: LocalEnd
         glue_runs,
         iam,
         kinesis,
+        logs,
         rds,
         saving,
         sts,
     )
 
     saver = saving.StateSaver()
-    for service in (saving, alarms, athena, ec2, glue, glue_permissions, iam, kinesis, sts):
+    for service in (saving, alarms, athena, ec2, glue, glue_permissions, iam, kinesis, logs, sts):
         service.install()
     functions.install(folder.functions, endpoint)
     runs = glue_runs.install(folder.runs, endpoint, saver.note_change)
