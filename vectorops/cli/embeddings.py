@@ -66,6 +66,13 @@ def load_embeddings(
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Let --mode replace leave a table without rows.")
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep what is read when the load is interrupted, and go on there when it is run again.",
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
 ) -> None:
     """Load embeddings from files into a table; all of a load becomes visible, or nothing.
@@ -79,7 +86,7 @@ def load_embeddings(
         state,
         sources,
         table=table,
-        way={"mode": mode, "index_strategy": index_strategy, "allow_empty": allow_empty},
+        way={"mode": mode, "index_strategy": index_strategy, "allow_empty": allow_empty, "resume": resume},
         create=create,
         on_error=on_error,
         rejects_path=rejects,
@@ -176,6 +183,8 @@ def show_load(console: Console, report: "LoadReport") -> None:
         console.print(f"  into a new table: {escape(report.index_reason)}")
     elif report.index_strategy == "insert":
         console.print(f"  through the index: {escape(report.index_reason)}")
+    if report.resumed_files:
+        console.print(f"  {report.resumed_files:,} files had been read by an interrupted load")
     if report.kept:
         console.print(f"  the old table is kept: 'vectorops rollback {escape(report.table)}' puts it back")
     if report.ignored_columns:

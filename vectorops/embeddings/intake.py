@@ -1,6 +1,6 @@
 """From the files of a load to encoded rows, with their counts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -26,6 +26,8 @@ class Intake:
     Attributes:
         read: Rows so far, good and bad.
         meter: Bytes so far.
+        is_staged: Whether all rows are in the staging table already.
+        bytes_before: Of the files that an interrupted load has read, and this one has not.
     """
 
     def __init__(self, plan: Plan, rejects: Rejects, on_progress: OnProgress) -> None:
@@ -33,7 +35,19 @@ class Intake:
         self.meter = Meter()
         self.rejects = rejects
         self.plan = plan
+        self.is_staged = False
+        self.bytes_before = 0
         self._on_progress = on_progress
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the files, as they are stored."""
+        return self.bytes_before + self.meter.bytes_read
+
+    @property
+    def checksum(self) -> str | None:
+        """Of those bytes, where all of them were read at once."""
+        return None if self.bytes_before else self.meter.checksum
 
     def chunks(self, *, with_places: bool) -> Iterator[memoryview]:
         """Yield the rows of all files in order, encoded.
@@ -41,12 +55,24 @@ class Intake:
         Args:
             with_places: Whether each row says which file and line it is from.
         """
-        with closing(map_in_order(self._encoder(with_places), self._blocks())) as results:
+        for parsed, encoded in self.pieces(range(len(self.plan.files)), with_places=with_places):
+            self.rejects.add(parsed.rejects)
+            yield from encoded
+
+    def pieces(
+        self, files: Iterable[int], *, with_places: bool
+    ) -> Generator[tuple[Parsed, list[memoryview]], None, None]:
+        """Yield what becomes of each block of some files, in order, with its rows encoded.
+
+        Args:
+            files: Their numbers.
+            with_places: Whether each row says which file and line it is from.
+        """
+        with closing(map_in_order(self._encoder(with_places), self._blocks(files))) as results:
             for parsed, encoded in results:
                 self.read += len(parsed.batch) + len(parsed.rejects)
-                self.rejects.add(parsed.rejects)
-                yield from encoded
-                self._on_progress(self.read, self.meter.bytes_read)
+                yield parsed, encoded
+                self._on_progress(self.read, self.bytes_read)
 
     def restart(self) -> None:
         """Forget what was read, to read it again."""
@@ -54,9 +80,10 @@ class Intake:
         self.meter = Meter()
         self.rejects.clear()
 
-    def _blocks(self) -> Iterator[tuple[int, EmbeddingFile, Any]]:
+    def _blocks(self, files: Iterable[int]) -> Iterator[tuple[int, EmbeddingFile, Any]]:
         wanted = [column.name for column in self.plan.table.metadata]
-        for number, file in enumerate(self.plan.files):
+        for number in files:
+            file = self.plan.files[number]
             for block in file.blocks(self.meter, wanted):
                 yield number, file, block
 

@@ -1,7 +1,7 @@
 """Loading embeddings into a table: all of it, or nothing."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,8 @@ from vectorops.database.side_tables import side_table
 from vectorops.database.tables import VectorTable
 from vectorops.embeddings.intake import Intake, OnProgress
 from vectorops.embeddings.preflight import Columns, Plan, prepare
-from vectorops.embeddings.rejects import RejectsFile, StopAtFirst, default_path
+from vectorops.embeddings.rejects import Rejects, RejectsFile, StopAtFirst, default_path
+from vectorops.embeddings.resuming import ResumableLoad, discard_interrupted
 from vectorops.embeddings.sources import Source
 from vectorops.embeddings.writing import Outcome, Way, compare, finish, write
 
@@ -36,13 +37,14 @@ class LoadReport:
         rejects_path: File that holds them, or None when there is none.
         ignored_columns: Columns of the files that the table does not have, or of a type that is not loaded.
         bytes_read: Of the sources as they are stored.
-        checksum: SHA-256 of those bytes, in the order of the sources.
+        checksum: SHA-256 of those bytes, in the order of the sources; None where some were read before.
         elapsed_s: Seconds from the call to the commit.
         created: Whether the table was made for this load.
         dry_run: Whether nothing was written; the counts say what would have been.
         index_strategy: "insert" if rows went through the indexes, "rebuild" if into a new table.
         index_reason: Why so, for people.
         kept: Name of the table that was replaced and can be rolled back to, or None.
+        resumed_files: Files that an interrupted load had read to their ends.
         left_behind: Rows that others inserted or updated in the old table while the new one was made.
     """
 
@@ -55,7 +57,7 @@ class LoadReport:
     rejects_path: Path | None
     ignored_columns: tuple[str, ...]
     bytes_read: int
-    checksum: str
+    checksum: str | None
     elapsed_s: float
     created: bool
     dry_run: bool
@@ -64,6 +66,7 @@ class LoadReport:
     index_reason: str
     kept: str | None
     left_behind: int
+    resumed_files: int
 
 
 def load_embeddings(
@@ -114,39 +117,109 @@ def load_embeddings(
         DatabaseError: There is no such table, or PostgreSQL refused. Nothing has changed.
         AwsError: S3 refused. Nothing has changed.
     """
-    started, started_at = time.monotonic(), datetime.now(UTC)
     way = way or Way()
-    left_behind = 0
+    columns = Columns(id_column, vector_column)
     rejects = RejectsFile(rejects_path or default_path(table)) if on_error == "reject" else StopAtFirst()
-    with (
+    loading = _Loading(
+        connection,
+        lambda: prepare(connection, sources, table, create=create, columns=columns),
         rejects,
-        database_errors(f"cannot load into '{table}'", hint="nothing has changed"),
-        connection.transaction(force_rollback=dry_run),
-    ):
-        plan = prepare(connection, sources, table, create=create, columns=Columns(id_column, vector_column))
-        intake = Intake(plan, rejects, on_progress)
-        if not dry_run:
-            _take_turns(connection, plan.table, way)
-        outcome = compare(connection, intake, way) if dry_run else write(connection, intake, way)
-        report = _report(plan, intake, way, outcome, dry_run=dry_run)
-        if not dry_run:
-            record_load(connection, _log_entry(report, plan, started_at, model_version))
-            rejects.publish()
-            finish(connection, plan.table, outcome, way)
-    if outcome.snapshot and not dry_run:
-        left_behind = count_left_behind(connection, plan.table, outcome.snapshot)
-    return replace(report, left_behind=left_behind, elapsed_s=time.monotonic() - started)
+        way,
+        model_version,
+        on_progress,
+    )
+    is_resumable = way.resume and not dry_run
+    hint = "what was read is kept: load again with --resume" if is_resumable else "nothing has changed"
+    with rejects, database_errors(f"cannot load into '{table}'", hint=hint):
+        if dry_run:
+            return loading.check()
+        if not way.resume:
+            return loading.run()
+        kind = (way.mode, on_error, columns)
+        return loading.resume(ResumableLoad(connection, table, kind, group_bytes=way.group_bytes))
 
 
-def _take_turns(connection: psycopg.Connection[Any], table: VectorTable, way: Way) -> None:
-    # Before anything of the table is locked: one of two loads may replace it, and would wait for the other.
-    if not try_load_lock(connection, table):
-        way.on_phase("waiting for another load of this table")
-        take_load_lock(connection, table)
+class _Loading:
+    """One load; of its methods one is called, once."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        plan: Callable[[], Plan],
+        rejects: Rejects,
+        way: Way,
+        model_version: str | None,
+        on_progress: OnProgress,
+    ) -> None:
+        self._connection = connection
+        self._plan = plan
+        self._rejects = rejects
+        self._way = way
+        self._model_version = model_version
+        self._on_progress = on_progress
+        self._started, self._started_at = time.monotonic(), datetime.now(UTC)
+
+    def check(self) -> LoadReport:
+        """Count what the load would do."""
+        with self._connection.transaction(force_rollback=True):
+            intake = self._intake(self._plan())
+            outcome = compare(self._connection, intake, self._way)
+        return self._timed(_report(intake, self._way, outcome, dry_run=True))
+
+    def run(self) -> LoadReport:
+        """Load in one transaction."""
+        with self._connection.transaction():
+            intake = self._intake(self._plan())
+            self._take_turns(intake.plan.table)
+            discard_interrupted(self._connection, intake.plan.table)
+            outcome = write(self._connection, intake, self._way)
+            report = self._conclude(intake, outcome)
+        return self._timed(self._count_left_behind(report, intake.plan.table, outcome))
+
+    def resume(self, load: ResumableLoad) -> LoadReport:
+        """Stage what is not staged yet, and load all that is staged in one transaction."""
+        with load.alone():
+            intake = self._intake(load.begin(self._plan))
+            resumed_files = load.stage(intake)
+            with self._connection.transaction():
+                if intake.plan.created:
+                    intake.plan = self._plan()
+                self._take_turns(intake.plan.table)
+                with load.staged():
+                    load.read_result(intake)
+                    outcome = write(self._connection, intake, self._way)
+                report = replace(self._conclude(intake, outcome), resumed_files=resumed_files)
+        return self._timed(self._count_left_behind(report, intake.plan.table, outcome))
+
+    def _intake(self, plan: Plan) -> Intake:
+        return Intake(plan, self._rejects, self._on_progress)
+
+    def _take_turns(self, table: VectorTable) -> None:
+        # Before anything of the table is locked: one of two may replace it, and would wait for the other.
+        if not try_load_lock(self._connection, table):
+            self._way.on_phase("waiting for another load of this table")
+            take_load_lock(self._connection, table)
+
+    def _conclude(self, intake: Intake, outcome: Outcome) -> LoadReport:
+        report = _report(intake, self._way, outcome, dry_run=False)
+        entry = _log_entry(report, intake.plan, self._started_at, self._model_version)
+        record_load(self._connection, entry)
+        self._rejects.publish()
+        finish(self._connection, intake.plan.table, outcome, self._way)
+        return report
+
+    def _count_left_behind(self, report: LoadReport, table: VectorTable, outcome: Outcome) -> LoadReport:
+        if outcome.snapshot is None:
+            return report
+        left_behind = count_left_behind(self._connection, table, outcome.snapshot)
+        return replace(report, left_behind=left_behind)
+
+    def _timed(self, report: LoadReport) -> LoadReport:
+        return replace(report, elapsed_s=time.monotonic() - self._started)
 
 
-def _report(plan: Plan, intake: Intake, way: Way, outcome: Outcome, *, dry_run: bool) -> LoadReport:
-    rejects, changes = intake.rejects, outcome.changes
+def _report(intake: Intake, way: Way, outcome: Outcome, *, dry_run: bool) -> LoadReport:
+    plan, rejects, changes = intake.plan, intake.rejects, outcome.changes
     return LoadReport(
         table=plan.table.full_name,
         read=intake.read,
@@ -156,8 +229,8 @@ def _report(plan: Plan, intake: Intake, way: Way, outcome: Outcome, *, dry_run: 
         rejected=rejects.count,
         rejects_path=None if dry_run else rejects.path,
         ignored_columns=plan.ignored,
-        bytes_read=intake.meter.bytes_read,
-        checksum=intake.meter.checksum,
+        bytes_read=intake.bytes_read,
+        checksum=intake.checksum,
         elapsed_s=0.0,
         created=plan.created,
         dry_run=dry_run,
@@ -165,6 +238,7 @@ def _report(plan: Plan, intake: Intake, way: Way, outcome: Outcome, *, dry_run: 
         index_strategy=outcome.strategy,
         index_reason=outcome.reason,
         left_behind=0,
+        resumed_files=0,
         kept=side_table(plan.table, "kept").full_name if outcome.successor else None,
     )
 

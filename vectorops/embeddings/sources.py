@@ -29,6 +29,7 @@ class Source:
         open: Returns it as a stream from its beginning.
         can_reopen: Whether `open` can be called more than once.
         ids: For vectors in a .npy file, the file beside it that holds their ids, if there is one.
+        version: Changes with the content: time of the last change, or S3's ETag; None when it is not known.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Source:
     open: Callable[[], Readable]
     can_reopen: bool = True
     ids: "Source | None" = None
+    version: str | None = None
 
 
 def find_sources(
@@ -117,6 +119,7 @@ def _file(path: Path) -> Source:
         lambda: _open(path),
         can_reopen=is_regular,
         ids=_file(ids) if has_ids else None,
+        version=str(path.stat().st_mtime_ns) if is_regular else None,
     )
 
 
@@ -168,7 +171,7 @@ def _ids_in_s3(s3: "S3Client", bucket: str, key: str) -> Source | None:
 
 
 def _s3_source(s3: "S3Client", bucket: str, key: str, size: int, etag: str) -> Source:
-    return Source(f"s3://{bucket}/{key}", size, lambda: _S3Object(s3, bucket, key, size, etag))
+    return Source(f"s3://{bucket}/{key}", size, lambda: _S3Object(s3, bucket, key, size, etag), version=etag)
 
 
 class _S3Object:

@@ -16,7 +16,7 @@ _MERGE_ATTEMPTS = 3
 # The staging table is this connection's own and goes with the transaction. Its rows stay in one piece up to
 # the size of a page: moving longer vectors out of line, only to read them back, would take time.
 _CREATE = sql.SQL("""
-CREATE TEMP TABLE vectorops_staged WITH (toast_tuple_target = 8160) ON COMMIT DROP AS
+CREATE {kind} WITH (toast_tuple_target = 8160) {end} AS
 SELECT {id} AS id, {vector} AS embedding{as_staged}, 0::int AS source, 0::bigint AS line
 FROM {table} WITH NO DATA
 """)
@@ -165,9 +165,22 @@ def copy_into_table(
     return _copy(connection, _named(_COPY, table), chunks)
 
 
-def create_staging(connection: psycopg.Connection[Any], table: VectorTable) -> None:
-    """Create the staging table, with the types that `table` has, until the end of the transaction."""
-    connection.execute(_named(_CREATE, table))
+def create_staging(
+    connection: psycopg.Connection[Any], table: VectorTable, *, schema: str | None = None
+) -> None:
+    """Create the staging table, with the types that `table` has.
+
+    Args:
+        connection: Inside a transaction, with whose end it goes, unless there is a `schema`.
+        table: Where the rows are to go.
+        schema: Where it is to stay. The search path has to lead there whenever it is used.
+    """
+    kind, end = sql.SQL("TEMP TABLE vectorops_staged"), sql.SQL("ON COMMIT DROP")
+    if schema:
+        lasting = sql.SQL("TABLE {}").format(sql.Identifier(schema, "vectorops_staged"))
+        connection.execute(_named(_CREATE, table, kind=lasting, end=sql.SQL("")))
+    else:
+        connection.execute(_named(_CREATE, table, kind=kind, end=end))
 
 
 def copy_into_staging(

@@ -41,6 +41,8 @@ class Way:
         machine: The server's, whose memory building may use, or None for what its settings let one guess.
         allow_empty: Whether a table may be replaced by one without rows.
         swap_patience_s: How long the swap tries while others use the table all the time, in seconds.
+        resume: Whether to keep what is read when the load is interrupted, and to go on there the next time.
+        group_bytes: Then about so much is committed at once, and is what an interruption costs at most.
         on_phase: Called with what begins, for people.
     """
 
@@ -49,6 +51,8 @@ class Way:
     machine: Machine | None = None
     allow_empty: bool = False
     swap_patience_s: float = SWAP_PATIENCE_S
+    resume: bool = False
+    group_bytes: int = 64 << 20
     on_phase: Callable[[str], None] = lambda _: None
 
 
@@ -166,7 +170,9 @@ def _copy(
     It takes that for an id given twice, to tell which row is the second, and so the files are read again.
     """
     can_read_again = all(file.source.can_reopen for file in intake.plan.files)
-    if not (can_read_again and staging.takes_copy(connection, table, may_have_rows=may_have_rows)):
+    if intake.is_staged or not (
+        can_read_again and staging.takes_copy(connection, table, may_have_rows=may_have_rows)
+    ):
         return None
     try:
         with connection.transaction():
@@ -215,8 +221,9 @@ def _machine(connection: psycopg.Connection[Any], way: Way) -> Machine:
 
 
 def _stage(connection: psycopg.Connection[Any], intake: Intake) -> None:
-    staging.create_staging(connection, intake.plan.table)
-    staging.copy_into_staging(connection, intake.plan.table, intake.chunks(with_places=True))
+    if not intake.is_staged:
+        staging.create_staging(connection, intake.plan.table)
+        staging.copy_into_staging(connection, intake.plan.table, intake.chunks(with_places=True))
     if staging.has_duplicates(connection):
         duplicates = staging.read_duplicates(connection)
         intake.rejects.add(_duplicate(one, intake.plan) for one in duplicates)
