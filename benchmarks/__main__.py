@@ -17,6 +17,14 @@ SUITES = {
         "small": ["--rows", "2000", "--dimension", "32", "--runs", "1"],
         "full": [],
     },
+    "index": {
+        "small": ["--rows", "2000", "--dimension", "64", "--queries", "100"],
+        "full": ["--rows", "100000", "--dimension", "384"],
+    },
+    "search": {
+        "small": ["--rows", "2000", "--dimension", "64", "--queries", "50", "--runs", "1"],
+        "full": ["--rows", "100000", "--dimension", "384"],
+    },
     "etl": {
         "small": ["--rows", "20000"],
         "full": ["--rows", "100000", "1000000", "5000000"],

@@ -7,6 +7,12 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
+from vectorops.database.connection import register_vector_types
+from vectorops.database.search_options import SearchOptions
+from vectorops.database.search_statement import FirstPass
+from vectorops.database.searcher import Searcher
+from vectorops.database.tables import vector_table
+
 LATENT = 64
 CLUSTERS = 200
 CHUNK = 5_000
@@ -30,6 +36,8 @@ def clustered_vectors(rows: int, dimension: int, seed: int = 1) -> NDArray[np.fl
 
 def fill_table(connection: psycopg.Connection[Any], name: str, vectors: NDArray[np.float32]) -> None:
     """Create table `name` (id int, embedding vector) with `vectors` and without an index."""
+    connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    register_vector_types(connection)
     dimension = sql.Literal(vectors.shape[1])
     table = sql.Identifier(name)
     connection.execute(
@@ -41,3 +49,25 @@ def fill_table(connection: psycopg.Connection[Any], name: str, vectors: NDArray[
         for number, vector in enumerate(vectors):
             stream.write_row((number, vector))
     connection.execute(sql.SQL("VACUUM ANALYZE {}").format(table))
+
+
+def true_neighbours(
+    vectors: NDArray[np.float32], queries: NDArray[np.float32], k: int = 10
+) -> list[set[int]]:
+    """Return the row numbers of the `k` nearest unit vectors to each query, by cosine."""
+    return [set(np.argpartition(-(vectors @ query), k)[:k].tolist()) for query in queries]
+
+
+def recall(
+    connection: psycopg.Connection[Any],
+    through: FirstPass | None,
+    queries: NDArray[np.float32],
+    truth: list[set[int]],
+    ef_search: int | None = 40,
+) -> float:
+    """Return the share of the true neighbours that searches of table "items" find."""
+    options = SearchOptions("cosine", ef_search, through)
+    results = Searcher(connection, vector_table(connection, "items"), options).search_many(queries, k=10)
+    pairs = zip(results, truth, strict=True)
+    hits = sum(len({one.id for one in result.neighbours} & true) for result, true in pairs)
+    return hits / sum(map(len, truth))

@@ -1,5 +1,6 @@
 """`index …`: plan, build, check and tune the vector index of a table."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -243,26 +244,36 @@ def tune(
     queries: Annotated[
         int, typer.Option(min=1, help="Vectors of the table to search for, chosen at random.")
     ] = 100,
+    queries_file: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Search for the vectors of this file instead: .npy or CSV."
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, and store nothing.")] = False,
 ) -> None:
     """Find the smallest ef_search that reaches a recall against exact search, and store it.
 
     Searches and functions use it from then on, within a minute. A filter is stored by its columns and
     operators: tune it with several values to cover several selectivities, and the largest ef_search counts.
-    Exit code 1 when no ef_search reaches the recall.
+    The table's own vectors are found more easily than new ones: where searches come from elsewhere, such as
+    from texts, give some with --queries-file. Exit code 1 when no ef_search reaches the recall.
     """
     from vectorops.database.filters import parse_filters
     from vectorops.database.index_tune import Target, tune_index
     from vectorops.database.tables import vector_table
+    from vectorops.embeddings.query_file import read_query_vectors
 
     state = state_of(context)
     target = Target(recall, k, parse_filters(where or []), metric, first_pass)
+    vectors = read_query_vectors(queries_file)[1] if queries_file else None
     with state.connect() as connection, MeasureProgress(state.err, f"Tuning {table}") as progress:
         report = tune_index(
             connection,
             vector_table(connection, table),
             target,
             queries=queries,
+            vectors=vectors,
             store=not dry_run,
             on_truth=progress.on_truth,
             on_step=progress.on_step,

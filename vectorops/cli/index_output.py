@@ -94,8 +94,8 @@ def show_tune(console: Console, report: "TuneReport") -> None:
     """Print what each ef_search found, and what is stored."""
     share = f" on {report.selectivity:.1%} of the rows ({escape(report.filter)})" if report.filter else ""
     console.print(
-        f"[bold]{escape(report.index)}[/bold]: recall@{report.k} of {report.queries} of the table's own "
-        f"vectors, against exact search{share}"
+        f"[bold]{escape(report.index)}[/bold]: recall@{report.k} of {report.queries} searches, "
+        f"against exact search{share}"
     )
     table = _table("ef_search:", f"recall@{report.k}:", "ms a query:", "")
     for step in report.steps:

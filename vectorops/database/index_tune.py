@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import psycopg
+from numpy.typing import NDArray
 from psycopg import sql
 
 from vectorops.database.connection import database_errors
@@ -49,7 +51,7 @@ class TuneReport:
         index: The one that was measured.
         filter: As given, or "".
         selectivity: Share of the rows that pass the filter, 0 to 1.
-        queries: How many of the table's vectors were searched for.
+        queries: How many vectors were searched for.
         rows: Rows of the table.
         steps: In the order they were tried.
         ef_search: The smallest that reaches the target, or None if none does.
@@ -105,6 +107,7 @@ def tune_index(
     target: Target,
     *,
     queries: int = QUERIES,
+    vectors: NDArray[np.float32] | None = None,
     store: bool = True,
     on_truth: Callable[[int, int], None] = lambda _, __: None,
     on_step: Callable[[TuneStep], None] = lambda _: None,
@@ -119,6 +122,7 @@ def tune_index(
         table: From `vector_table`.
         target: What is to be reached.
         queries: Vectors to search for.
+        vectors: Search for these instead, shape (queries, dimension).
         store: Whether to keep the result in `vectorops.search_settings`.
         on_truth: Called with how many exact searches are done, and how many there are to do.
         on_step: Called after each ef_search.
@@ -140,6 +144,7 @@ def tune_index(
         k=target.k,
         filters=target.filters,
         queries=queries,
+        vectors=vectors,
         on_progress=on_truth,
     )
     steps = _steps(probe, index, target, on_step)

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from vectorops.database.connection import database_errors
 from vectorops.database.filters import Filter, filters_text
-from vectorops.database.results import Neighbour, SearchResult
+from vectorops.database.results import Neighbour, SearchResult, plain_id
 from vectorops.database.search_options import SearchOptions
 from vectorops.database.searcher import Searcher
 from vectorops.database.tables import VectorTable
@@ -55,6 +55,8 @@ class RecallProbe:
         k: Neighbours of each.
         filters: As the searches have them.
         queries: Vectors to search for; fewer if the table has fewer.
+        vectors: Search for these instead, shape (queries, dimension): the table's own are found more easily
+            than new ones, since the index leads to them.
         on_progress: Called with how many of them have their true neighbours, and how many there are.
 
     Raises:
@@ -71,13 +73,18 @@ class RecallProbe:
         k: int,
         filters: Sequence[Filter] = (),
         queries: int = QUERIES,
+        vectors: NDArray[np.float32] | None = None,
         on_progress: Callable[[int, int], None] = lambda _, __: None,
     ) -> None:
         self._connection = connection
         self._table = table
         self._filters = filters
         self._k = k
-        self._ids, self.vectors = _sample(connection, table, queries)
+        self._ids: list[str | int | None]
+        if vectors is None:
+            self._ids, self.vectors = _sample(connection, table, queries)
+        else:
+            self._ids, self.vectors = [None] * len(vectors), vectors
         searcher = Searcher(connection, table, options)
         found: list[SearchResult] = []
         for start in range(0, len(self.vectors), _CHUNK):
@@ -113,7 +120,7 @@ class RecallProbe:
         index = next((one.index for one in found if one.index), None)
         return Measured(_recall(self._true, others), ms, index)
 
-    def _others(self, own: str | int, result: SearchResult) -> list[Neighbour]:
+    def _others(self, own: str | int | None, result: SearchResult) -> list[Neighbour]:
         return [one for one in result.neighbours if one.id != own][: self._k]
 
 
@@ -130,12 +137,12 @@ def _recall(true: Sequence[Sequence[Neighbour]], found: Sequence[Sequence[Neighb
 
 def _sample(
     connection: psycopg.Connection[Any], table: VectorTable, queries: int
-) -> tuple[list[str | int], NDArray[np.float32]]:
+) -> tuple[list[str | int | None], NDArray[np.float32]]:
     with database_errors(f"cannot read a sample of '{table.full_name}'"):
         rows = _rows(connection, table, queries)
     if not rows:
         raise UsageError(f"'{table.full_name}' has no vectors to measure with", hint="load some first")
-    ids = [row[0] if isinstance(row[0], int) else str(row[0]) for row in rows]
+    ids: list[str | int | None] = [plain_id(row[0]) for row in rows]
     return ids, np.array([row[1] for row in rows], dtype=np.float32)
 
 

@@ -200,3 +200,18 @@ def test_the_command_shows_each_step_and_fails_when_the_recall_is_not_reached(
 def test_a_report_is_reached_only_at_its_target() -> None:
     report = TuneReport("t", "i", "bit", "cosine", 10, "", 1.0, 0.95, 9, 9, [], None, 0.94, False)
     assert not report.is_reached
+
+
+def test_searches_of_the_users_own_are_taken_instead(
+    connection: Connection, items: VectorTable, commands: Commands, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(9).standard_normal((30, 64))
+    new = (VECTORS[:3_000:100] + 0.2 * noise).astype(np.float32)
+    np.save(tmp_path / "queries.npy", new)
+    path = str(tmp_path / "queries.npy")
+    report = commands.json("index", "tune", "items", "--queries-file", path, "--recall", "0.9", "-k", "5")
+    assert report["queries"] == len(new)
+    found = Searcher(connection, items, SearchOptions(ef_search=report["ef_search"])).search_many(new, k=5)
+    truth = [nearest_first(VECTORS, query)[:5] for query in new]
+    hits = [len(set(found_ids(one)) & set(true)) for one, true in zip(found, truth, strict=True)]
+    assert sum(hits) / (5 * len(new)) == pytest.approx(report["recall"], abs=0.03)
