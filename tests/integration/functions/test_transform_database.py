@@ -179,7 +179,7 @@ def test_a_large_table_without_an_index_is_refused_instead_of_read_for_every_rec
     deployment: Deployment, items: Connection
 ) -> None:
     items.execute("DROP INDEX item_emb_embedding_idx")
-    with pytest.raises(DatabaseError, match="no index for cosine"):
+    with pytest.raises(DatabaseError, match="has no index of vectors for cosine"):
         make_transform(deployment, CATALOGUE_BUDGET_MB="0")(batch(), Invocation())
 
 
