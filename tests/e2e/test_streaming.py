@@ -170,8 +170,17 @@ def test_status_counts_the_events_and_names_the_failures(ready: Cli, scenario: S
     assert readings["events_in"] >= len(scenario.good) + len(scenario.poison)
     assert readings["delivered"] >= sum(scenario.delivered[session(event)] for event in scenario.good)
     assert readings["transform_success"] < 1
+    assert readings["records_failed"] >= len(scenario.poison)
     assert report["failures"]["objects"] > 0
     assert {part["state"] for part in report["parts"]} <= {"ACTIVE", "Active"}
+
+
+def test_the_log_of_the_delivery_stream_says_why_calls_failed(ready: Cli, scenario: Scenario) -> None:
+    group = f"/aws/kinesisfirehose/{outputs_of(ready)['delivery_stream_name']}"
+    found = client(ready, "logs").get_log_events(logGroupName=group, logStreamName="delivery")
+    text = "\n".join(event["message"] for event in found["events"])
+    assert "Lambda.FunctionError" in text
+    assert "Lambda.InvokeAccessDenied" in text
 
 
 def test_tail_shows_recommendations_as_json_lines(ready: Cli, scenario: Scenario) -> None:

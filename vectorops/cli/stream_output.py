@@ -133,7 +133,7 @@ def _show_failures(console: Console, report: "PipelineStatus") -> None:
         console.print("\n[green]No error objects were written.[/green]")
         return
     console.print(
-        f"\n[red]{failures.objects:,} error objects[/red] ({size_text(failures.size_bytes)}), "
+        f"\n[red]Error objects: {failures.objects:,}[/red] ({size_text(failures.size_bytes)}), "
         f"the last at {_time(failures.last_at)}"
     )
     console.print("next: vectorops stream replay --dry-run")
