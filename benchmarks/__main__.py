@@ -25,6 +25,10 @@ SUITES = {
         "small": ["--rows", "2000", "--dimension", "64", "--queries", "50", "--runs", "1"],
         "full": ["--rows", "100000", "--dimension", "384"],
     },
+    "replace": {
+        "small": ["--rows", "3000", "--dimension", "32"],
+        "full": ["--rows", "100000", "--dimension", "384"],
+    },
     "etl": {
         "small": ["--rows", "20000"],
         "full": ["--rows", "100000", "1000000", "5000000"],

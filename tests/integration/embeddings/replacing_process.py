@@ -1,5 +1,6 @@
-"""Replaces a table and rolls it back, again and again. Arguments: address as JSON, files."""
+"""Replaces a table and rolls it back, again and again. Arguments: address as JSON, folders."""
 
+import itertools
 import json
 import sys
 
@@ -13,14 +14,14 @@ from vectorops.embeddings.writing import Way
 def main(address: str, *paths: str) -> None:
     with connect(DatabaseAddress(**json.loads(address))) as connection:
         print("ready", flush=True)
-        while True:
+        for way in itertools.cycle([Way("replace"), Way("replace", resume=True, group_bytes=1)]):
             for path in paths:
                 load_embeddings(
                     connection,
                     find_sources([path]),
                     table="public.items",
-                    way=Way("replace"),
-                    model_version=path[-5],
+                    way=way,
+                    model_version=path[-1],
                 )
                 roll_back(connection, "public.items")
 

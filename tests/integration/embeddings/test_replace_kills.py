@@ -37,15 +37,16 @@ from vectorops.local.postgres import PostgresProcess, create_cluster
 PROGRAM = Path(__file__).with_name("replacing_process.py")
 SQL = Path(__file__).parents[3] / "sql"
 ROUNDS = int(os.environ.get("VECTOROPS_KILL_ROUNDS", "3"))
-# Rows of the files, and so of every whole table, by the letter their ids begin with.
+# Rows of the folders, and so of every whole table, by the letter their ids begin with.
 ROWS = {"a": 700, "b": 900}
+FILES = 5
 # A round of the program takes about this long on a busy machine.
 LATEST_S = 0.8
 
 
 @dataclass
 class Scene:
-    """A server that may be killed, and files to load."""
+    """A server that may be killed, and folders to load."""
 
     process: PostgresProcess
     address: DatabaseAddress
@@ -62,9 +63,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     address = DatabaseAddress(LOOPBACK, process.port, "kills", "owner", password, sslmode="disable")
     files = {}
     for letter, rows in ROWS.items():
-        path = folder / f"{letter}.csv"
-        path.write_text(embeddings_csv(rows, 4, seed=rows, prefix=letter))
-        files[letter] = str(path)
+        files[letter] = str(folder / letter)
+        (folder / letter).mkdir()
+        for number in range(FILES):
+            content = embeddings_csv(rows // FILES, 4, seed=rows + number, prefix=f"{letter}{number}-")
+            (folder / letter / f"{number}.csv").write_text(content)
     with connect(address) as opened:
         apply_migrations(opened, SQL)
         register_vector_types(opened)
@@ -123,16 +126,24 @@ def test_a_table_is_the_old_or_the_new_one_whatever_is_killed(
         with connect(scene.address) as opened:
             wait_until(lambda opened=opened: not others(opened))  # type: ignore[misc]
             assert_whole(opened)
-            letter = moments.choice("ab")
+            letter, resume = moments.choice("ab"), moments.random() < 0.5
             report = load_embeddings(
                 opened,
                 find_sources([scene.files[letter]]),
                 table="public.items",
-                way=Way("replace"),
+                way=Way("replace", resume=resume),
                 model_version=letter,
             )
             assert report.inserted == ROWS[letter]
             assert_whole(opened)
+            assert left_over(opened) == []
+
+
+def left_over(connection: psycopg.Connection[Any]) -> list[Any]:
+    """What loads have left, besides the table that is kept."""
+    schemas = "nspname ~ '^vectorops_(load|swapping)_'"
+    tables = "EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid) AND nspname ~ '^vectorops_new_'"
+    return connection.execute(f"SELECT nspname FROM pg_namespace n WHERE {schemas} OR {tables}").fetchall()
 
 
 def others(connection: psycopg.Connection[Any]) -> bool:
