@@ -12,6 +12,7 @@ from vectorops.aws import Aws
 from vectorops.database.connection import DatabaseAddress
 from vectorops.embeddings.load import load_embeddings
 from vectorops.embeddings.sources import Source
+from vectorops.embeddings.writing import Way
 from vectorops.functions.configuration import Configuration
 
 Connection = psycopg.Connection[Any]
@@ -72,8 +73,13 @@ class Invocation:
 
 
 def load_items(
-    connection: Connection, csv: bytes, *, table: str = "item_emb", model_version: str | None = None
+    connection: Connection,
+    csv: bytes,
+    *,
+    table: str = "item_emb",
+    model_version: str | None = None,
+    way: Way | None = None,
 ) -> None:
     """Load items as `vectorops load-embeddings` does."""
     source = Source("items.csv", len(csv), lambda: io.BytesIO(csv))
-    load_embeddings(connection, [source], table=table, model_version=model_version)
+    load_embeddings(connection, [source], table=table, model_version=model_version, way=way)

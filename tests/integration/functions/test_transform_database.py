@@ -19,6 +19,8 @@ from tests.recommender_samples import (
     trained,
     user_model,
 )
+from vectorops.database.kept_tables import roll_back
+from vectorops.embeddings.writing import Way
 from vectorops.errors import DatabaseError, InputDataError
 from vectorops.functions.firehose import Response
 from vectorops.functions.runtime import open_store
@@ -141,6 +143,23 @@ def test_users_are_embedded_by_the_model_that_the_load_of_the_items_names(
     catalogue = MemoryCatalogue(*item_vectors(1))
     expected = recommend([activity(n) for n in range(5)], user_model(1), catalogue, limit=5)
     assert found == [[one["id"] for one in answer["recommended_items"]] for answer in expected]
+
+
+def test_a_replaced_table_and_a_rollback_are_noticed_with_the_model_of_their_items(
+    deployment: Deployment, items: Connection
+) -> None:
+    s3 = deployment.aws.client("s3")
+    write_artifacts(trained(1), s3, deployment.bucket)
+    load_items(items, trained().files.item_embeddings, model_version="sample-0")
+    transform = make_transform(deployment)
+    before = ids_of(transform(batch(), Invocation()))
+    load_items(items, trained(1).files.item_embeddings, model_version="sample-1", way=Way("replace"))
+    users = [activity(n) for n in range(5)]
+    expected = recommend(users, user_model(1), MemoryCatalogue(*item_vectors(1)), limit=5)
+    found = ids_of(transform(firehose_event(*users), Invocation()))
+    assert found == [[one["id"] for one in answer["recommended_items"]] for answer in expected]
+    roll_back(items, "item_emb")
+    assert ids_of(transform(batch(), Invocation())) == before
 
 
 def test_items_of_a_model_that_is_not_published_are_refused(
