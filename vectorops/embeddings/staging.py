@@ -27,6 +27,9 @@ _COPY = sql.SQL("COPY {table} ({id}, {vector}{metadata}) FROM STDIN (FORMAT BINA
 _TAKES_COPY = sql.SQL("""
 SELECT NOT row_security_active(%s::regclass) AND ({may_have_rows} OR NOT EXISTS (SELECT FROM {table}))
 """)
+_JOIN_MEMORY = """
+SELECT set_config('work_mem', '64MB', true) WHERE pg_size_bytes(current_setting('work_mem')) < 64 << 20
+"""
 _HAS_DUPLICATES = "SELECT EXISTS (SELECT FROM vectorops_staged GROUP BY id HAVING count(*) > 1)"
 _NUMBERED = sql.SQL("""
 SELECT ctid AS place, row_number() OVER same_id AS number,
@@ -257,7 +260,7 @@ def fill_merged(connection: psycopg.Connection[Any], table: VectorTable, new: Ve
 
 def compare_staging(connection: psycopg.Connection[Any], table: VectorTable) -> Changes:
     """Return what `merge_staging` would change now, and write nothing."""
-    connection.execute("ANALYZE vectorops_staged (id)")
+    _prepare_join(connection)
     return _changes(connection, _COMPARE, table)
 
 
@@ -266,7 +269,7 @@ def merge_staging(connection: psycopg.Connection[Any], table: VectorTable) -> Ch
 
     Other writers go on; when one of them gets in the way, the statement starts again and sees what it wrote.
     """
-    connection.execute("ANALYZE vectorops_staged (id)")
+    _prepare_join(connection)
     for _ in range(_MERGE_ATTEMPTS - 1):
         try:
             with connection.transaction():
