@@ -22,7 +22,7 @@ SUITES = {
         "full": ["--rows", "100000", "--dimension", "384"],
     },
     "search": {
-        "small": ["--rows", "2000", "--dimension", "64", "--queries", "50", "--runs", "1"],
+        "small": "--rows 2000 --dimension 64 --queries 50 --runs 1 --seconds 0.3 --processes 2".split(),
         "full": ["--rows", "100000", "--dimension", "384"],
     },
     "replace": {

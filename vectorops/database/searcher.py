@@ -72,6 +72,7 @@ class Searcher:
         self._read_at = 0.0
         self._texts: dict[tuple[str, SearchPlan], str] = {}
         self._explained: dict[str, _Explained] = {}
+        self._plans: dict[tuple[object, ...], SearchPlan] = {}
         self._held: int | None = None
 
     @contextmanager
@@ -219,12 +220,23 @@ class Searcher:
             self._catalogue = read_catalogue(self._connection, self.table)
             self._read_at = now
             self._explained.clear()
+            self._plans.clear()
         return self._catalogue
 
     def _plan(self, k: int, filters: Sequence[Filter], *, exact: bool = False, **more: bool) -> SearchPlan:
+        catalogue = self.catalogue()
+        if filters:  # Their values differ from one search to the next.
+            return self._new_plan(catalogue, k, filters, exact=exact, **more)
+        key = (k, exact, *more.items())
+        if key not in self._plans:
+            self._plans[key] = self._new_plan(catalogue, k, (), exact=exact, **more)
+        return self._plans[key]
+
+    def _new_plan(
+        self, catalogue: SearchCatalogue, k: int, filters: Sequence[Filter], *, exact: bool, **more: bool
+    ) -> SearchPlan:
         self._options.check(k)
         check_dense(self.table)
-        catalogue = self.catalogue()
         check_columns(filters, catalogue.columns, self.table.full_name)
         plan = plan_search(catalogue, self._options, k=k, filters=tuple(filters), exact=exact, **more)
         index = catalogue.index(plan.shape.metric.name, self._options.through)
@@ -319,8 +331,7 @@ class Searcher:
 
     def _text(self, kind: str, plan: SearchPlan) -> str:
         # The values of filters are parameters, so they are left out of what a statement is kept under.
-        filters = tuple(replace(one, values=("",) * len(one.values)) for one in plan.shape.filters)
-        key = kind, replace(plan, shape=replace(plan.shape, filters=filters))
+        key = kind, _without_values(plan) if plan.shape.filters else plan
         if key not in self._texts:
             make = search_statement if kind == "one" else batch_statement
             self._texts[key] = make(self.table, plan.shape).as_string(self._connection)
@@ -336,6 +347,11 @@ class Searcher:
                     raise
                 what = f"a filter does not fit its column in '{self.table.full_name}'"
                 raise UsageError(f"{what}: {filters_text(filters)}", why=first_line(exc)) from exc
+
+
+def _without_values(plan: SearchPlan) -> SearchPlan:
+    filters = tuple(replace(one, values=("",) * len(one.values)) for one in plan.shape.filters)
+    return replace(plan, shape=replace(plan.shape, filters=filters))
 
 
 def _exactly(plan: SearchPlan) -> SearchPlan:
