@@ -4,6 +4,7 @@ import argparse
 import subprocess
 import sys
 
+_BRIEF = ["--seconds", "0.3", "--processes", "2"]
 SUITES = {
     "load": {
         "small": ["--shapes", "2000x32", "--runs", "1"],
@@ -22,7 +23,7 @@ SUITES = {
         "full": ["--rows", "100000", "--dimension", "384"],
     },
     "search": {
-        "small": "--rows 2000 --dimension 64 --queries 50 --runs 1 --seconds 0.3 --processes 2".split(),
+        "small": ["--rows", "2000", "--dimension", "64", "--queries", "50", "--runs", "1", *_BRIEF],
         "full": ["--rows", "100000", "--dimension", "384"],
     },
     "replace": {
