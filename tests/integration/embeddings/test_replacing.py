@@ -1,6 +1,7 @@
 """Replacing a table in one step, with everything that hangs on it, and rolling back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -339,3 +340,38 @@ def test_triggers_see_the_rows_of_the_new_table(loader: Loader) -> None:
     )
     loader.load(GOOD, way=REPLACE)
     assert loader.rows() == {"a": [8, 8, 8], "b": [8, 8, 8]}
+
+
+def test_a_table_of_a_role_that_the_loader_is_a_member_of_keeps_its_owner(loader: Loader, clerk: str) -> None:
+    loader.connection.execute("GRANT clerk TO CURRENT_USER WITH INHERIT TRUE, SET TRUE")
+    loader.connection.execute("GRANT USAGE, CREATE ON SCHEMA public TO clerk")
+    loader.connection.execute("CREATE VIEW v AS SELECT id FROM t")
+    loader.connection.execute("ALTER TABLE t OWNER TO clerk")
+    loader.connection.execute("GRANT SELECT ON t TO PUBLIC")
+    loader.connection.execute(f"GRANT ALL ON t TO {loader.connection.info.user}".encode())
+    before = definitions(loader)
+    try:
+        loader.load(GOOD, way=REPLACE)
+        assert definitions(loader) == before
+        loader.load(GOOD, way=REPLACE)
+        roll_back(loader.connection, "t")
+        assert definitions(loader) == before
+        assert loader.connection.execute("SELECT count(*) FROM v").fetchone() == (2,)
+    finally:
+        loader.connection.execute("DROP OWNED BY clerk CASCADE")
+
+
+def test_the_table_of_somebody_else_is_left_alone(
+    loader: Loader, clerk: str, database_address: DatabaseAddress
+) -> None:
+    loader.connection.execute("GRANT USAGE ON SCHEMA vectorops TO clerk")
+    loader.connection.execute("GRANT ALL ON t, load_log, kept_tables TO clerk")
+    try:
+        with connect(replace(database_address, user="clerk", password="clerk")) as theirs:
+            other = Loader(theirs, loader.folder)
+            with pytest.raises(DatabaseError, match=f"it belongs to {loader.connection.info.user}"):
+                other.load(GOOD, "public.t", way=REPLACE)
+            assert counts(other.load(GOOD, "public.t")) == {"inserted": 1, "updated": 1}
+    finally:
+        loader.connection.execute("REVOKE ALL ON t, load_log, kept_tables FROM clerk")
+        loader.connection.execute("REVOKE ALL ON SCHEMA vectorops FROM clerk")
