@@ -11,6 +11,7 @@ from vectorops.embeddings.arrow_files import ARROW_FILE, ARROW_STREAM, PARQUET, 
 from vectorops.embeddings.batch import Parsed
 from vectorops.embeddings.csv_file import open_csv
 from vectorops.embeddings.json_file import open_json
+from vectorops.embeddings.layout import BYTE_ORDER_MARK
 from vectorops.embeddings.numpy_files import NPY, NPZ, open_numpy
 from vectorops.embeddings.seekable import PieceReader, reopenable
 from vectorops.embeddings.sources import Source
@@ -86,7 +87,7 @@ class _Kept:
         first = b""
         while len(first) < _LOOK_BYTES and (piece := next(pieces, None)) is not None:
             first += piece
-        return first.removeprefix(b"\xef\xbb\xbf")
+        return first.removeprefix(BYTE_ORDER_MARK)
 
     def as_source(self) -> Source:
         """Return the source, to be read from its beginning."""

@@ -20,9 +20,9 @@ from vectorops.embeddings.careful import check_text, to_batch
 from vectorops.embeddings.columnar import to_batch as convert_rows
 from vectorops.embeddings.csv_file import guess_id_type, read_head
 from vectorops.embeddings.ids import parse_id
-from vectorops.embeddings.layout import Columns, find_columns
+from vectorops.embeddings.layout import BYTE_ORDER_MARK, Columns, find_columns
 from vectorops.embeddings.sources import Source
-from vectorops.embeddings.streams import Meter, Readable, decompress, metered, read_pieces
+from vectorops.embeddings.streams import Meter, Readable, decompress, metered, read_pieces, skip
 from vectorops.embeddings.text import BLANKS, quote
 from vectorops.embeddings.vectors import Row, count_components, parse_components, parse_vector
 from vectorops.errors import InputDataError
@@ -54,6 +54,7 @@ class JsonFile:
         id_type: "integer" or "bigint" when all ids of the first rows are such, else "varchar".
         has_number_ids: Whether the first id is a number.
         has_text_vectors: Whether the first vector is a text.
+        mark_bytes: Length of the byte order mark.
     """
 
     source: Source
@@ -62,6 +63,7 @@ class JsonFile:
     id_type: str
     has_number_ids: bool
     has_text_vectors: bool
+    mark_bytes: int
     _stream: Readable | None = None
     _taken: Sequence[bytes] = ()
 
@@ -75,7 +77,8 @@ class JsonFile:
         stream = self._stream or self.source.open()
         with contextlib.closing(stream):
             raw = metered(chain(self._taken, read_pieces(stream)), meter)
-            yield from cut_blocks(self.source.name, decompress(self.source.name, raw), 1)
+            pieces = skip(decompress(self.source.name, raw), self.mark_bytes)
+            yield from cut_blocks(self.source.name, pieces, 1)
 
     def parse(self, block: Block, table: VectorTable) -> Parsed:
         """Parse one of the blocks, by Arrow if nothing in it is unusual."""
@@ -98,7 +101,9 @@ def open_json(source: Source, id_names: Sequence[str], vector_names: Sequence[st
     stream = source.open()
     try:
         head, taken, is_whole = read_head(source.name, stream)
-        objects = _first_objects(source.name, head if is_whole else head[: head.rfind(b"\n") + 1])
+        mark_bytes = len(head) - len(head.removeprefix(BYTE_ORDER_MARK))
+        whole = head if is_whole else head[: head.rfind(b"\n") + 1]
+        objects = _first_objects(source.name, whole[mark_bytes:])
         names = tuple(dict.fromkeys(name for found in objects for name in found))
         columns = find_columns(source.name, names, id_names, vector_names)
         if columns.has_column_per_dimension:
@@ -120,6 +125,7 @@ def open_json(source: Source, id_names: Sequence[str], vector_names: Sequence[st
         guess_id_type([str(row_id) for row_id in ids]),
         isinstance(ids[0], _Number),
         isinstance(vectors[0], str),
+        mark_bytes,
         stream,
         taken,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from vectorops.embeddings.text import BLANKS, quote
 from vectorops.errors import InputDataError
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DELIMITERS = ",;\t|"
 _NUMBERED = re.compile(r"(.*?)[ _-]?([0-9]{1,5})", re.ASCII)
 _MAGIC = {
@@ -127,7 +127,7 @@ def find_columns(
 
 
 def _refuse_binary(source: str, head: bytes) -> None:
-    if not head.removeprefix(_BYTE_ORDER_MARK).strip():
+    if not head.removeprefix(BYTE_ORDER_MARK).strip():
         raise InputDataError(f"{source} is empty", hint="a CSV file begins with a line such as id,embedding")
     kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     if kind or b"\0" in head.split(b"\n", 1)[0]:
@@ -140,7 +140,7 @@ def _refuse_binary(source: str, head: bytes) -> None:
 
 def _header_of(source: str, head: bytes) -> tuple[str, int, int]:
     """Return the header, the number of bytes up to its end, and the number of the line after it."""
-    start = len(head) - len(head.removeprefix(_BYTE_ORDER_MARK).lstrip(b"\r\n"))
+    start = len(head) - len(head.removeprefix(BYTE_ORDER_MARK).lstrip(b"\r\n"))
     end = head.find(b"\n", start) + 1 or len(head)
     try:
         header = head[start:end].decode().strip("\r\n")

@@ -86,7 +86,7 @@ FILES = {
         note=np.array(["x", "y", "Zürich"]),
     ),
     "json lines": json_lines(),
-    "json lines, ascii off": json_lines(ensure_ascii=False).rstrip(),
+    "json lines, ascii off": b"\xef\xbb\xbf" + json_lines(ensure_ascii=False).rstrip(),
 }
 
 
