@@ -91,8 +91,9 @@ def _separators(data: bytes, layout: Layout, width: int) -> npt.NDArray[np.int32
     """Return where each field ends, of shape (rows, width), when all lines have that many fields."""
     view = np.frombuffer(data, np.uint8)
     delimiter = ord(layout.delimiter)
+    is_line_end = view == ord("\n")
     found = view == delimiter
-    np.logical_or(found, view == ord("\n"), out=found)
+    np.logical_or(found, is_line_end, out=found)
     if delimiter != ord(",") and not layout.has_column_per_dimension:
         np.logical_or(found, view == ord(","), out=found)
     ends = np.flatnonzero(found).astype(np.int32)
@@ -101,7 +102,7 @@ def _separators(data: bytes, layout: Layout, width: int) -> npt.NDArray[np.int32
     if len(ends) % width:
         return None
     table = ends.reshape(-1, width)
-    line_ends = count_byte(data, b"\n") + (not data.endswith(b"\n"))
+    line_ends = np.count_nonzero(is_line_end) + (not data.endswith(b"\n"))
     is_regular = line_ends == len(table) and (view[table[:-1, -1]] == ord("\n")).all()
     return table if is_regular and _delimited(data, layout, table) else None
 
