@@ -137,13 +137,13 @@ def _tables_table(tables: Sequence["TableState"]) -> Table:
 
 
 def _loads_table(loads: Sequence["Load"]) -> Table:
-    table = _table("when", "table", "read", "written", "unchanged", "rejected", "from")
+    table = _table("when", "table", "mode", "read", "written", "unchanged", "rejected", "from")
     for load in loads:
         written = load.rows_inserted + load.rows_updated
         counts = (load.rows_read, written, load.rows_unchanged, load.rows_rejected)
         when = f"{load.finished_at:%Y-%m-%d %H:%M}" if load.finished_at else ""
         sources = escape(", ".join(load.sources))
-        table.add_row(when, load.table_name, *(f"{count:,}" for count in counts), sources)
+        table.add_row(when, load.table_name, load.mode, *(f"{count:,}" for count in counts), sources)
     return table
 
 

@@ -4,6 +4,8 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -15,8 +17,12 @@ from vectorops.database.side_tables import create_schema, drop, run_all, search_
 from vectorops.database.tables import VectorTable
 from vectorops.errors import DatabaseError
 
-# While the swap waits, readers that come after it wait too: so it does not wait long, and tries often.
-_LOCK_TIMEOUT = "500ms"
+# While the swap waits, readers that come after it wait too: so it does not wait long, and tries often. But an
+# autovacuum gives way only to one who has waited for deadlock_timeout (PostgreSQL manual, "The Autovacuum
+# Daemon"), so now and then it waits longer than that.
+_LOCK_TIMEOUT = timedelta(milliseconds=500)
+_PATIENT_ATTEMPT = 4
+_DEADLOCK_TIMEOUT = "SELECT current_setting('deadlock_timeout')::interval"
 SWAP_PATIENCE_S = 60.0
 _LONGEST_PAUSE_S = 2.0
 
@@ -104,10 +110,10 @@ def swap(
     """
     deadline = time.monotonic() + patience_s
     pause = 0.05
-    while True:
+    for attempt in count(1):
         try:
             with connection.transaction():
-                connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+                _limit_waiting(connection, attempt)
                 _lock(connection, table, incoming)
                 connection.execute("SET LOCAL lock_timeout = 0")
                 check_replaceable(connection, table)
@@ -119,6 +125,15 @@ def swap(
                 raise _in_use(connection, table) from exc
         sleep(random.uniform(0.5, 1) * pause)  # noqa: S311 - not for secrets
         pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _limit_waiting(connection: psycopg.Connection[Any], attempt: int) -> None:
+    timeout = _LOCK_TIMEOUT
+    if attempt % _PATIENT_ATTEMPT == 0:
+        [deadlock_timeout] = connection.execute(_DEADLOCK_TIMEOUT).fetchone() or (timedelta(),)
+        timeout += deadlock_timeout
+    milliseconds = round(timeout / timedelta(milliseconds=1))
+    connection.execute(f"SET LOCAL lock_timeout = {milliseconds}".encode())
 
 
 def _lock(connection: psycopg.Connection[Any], table: VectorTable, incoming: VectorTable) -> None:

@@ -11,6 +11,8 @@ from tests.integration.embeddings.load_samples import GOOD, Loader, counts
 from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.database.indexes import vector_indexes
 from vectorops.database.kept_tables import discard_kept_table, kept_table, roll_back
+from vectorops.database.side_tables import side_table
+from vectorops.database.swap import swap
 from vectorops.database.tables import list_vector_tables, vector_table
 from vectorops.embeddings.writing import Way
 from vectorops.errors import DatabaseError, InputDataError
@@ -375,3 +377,24 @@ def test_the_table_of_somebody_else_is_left_alone(
     finally:
         loader.connection.execute("REVOKE ALL ON t, load_log, kept_tables FROM clerk")
         loader.connection.execute("REVOKE ALL ON SCHEMA vectorops FROM clerk")
+
+
+def test_a_table_that_is_free_again_in_time_is_replaced(
+    loader: Loader, database_address: DatabaseAddress
+) -> None:
+    with connect(database_address) as reader:
+        waits: list[float] = []
+
+        def wait(seconds: float) -> None:
+            waits.append(seconds)
+            if len(waits) == 4:
+                reader.execute("ROLLBACK")
+
+        table = vector_table(loader.connection, "t")
+        loader.load(GOOD, way=REPLACE)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM t")
+        with loader.connection.transaction():
+            swap(loader.connection, table, side_table(table, "kept"), sleep=wait)
+        assert len(waits) == 4
+    assert loader.rows() == OLD
