@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.integration.database.vector_samples import FilledTable, clustered_vectors, found_ids, nearest_first
+from vectorops.database import index_progress
 from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.database.index_build import BuildReport, BuildSettings, build_index
 from vectorops.database.index_progress import BuildProgress
@@ -123,10 +124,14 @@ def test_a_graph_that_outgrows_the_memory_is_reported(
 
 
 def test_a_build_is_watched_and_uses_workers_for_vectors_stored_out_of_line(
-    vector_database: Connection, watcher: Connection, fill: FilledTable
+    vector_database: Connection,
+    watcher: Connection,
+    fill: FilledTable,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """1,000 dimensions go to a side table; what is left of the table itself is too small for a worker."""
-    table = fill(clustered_vectors(3_000, 1_000))
+    monkeypatch.setattr(index_progress, "INTERVAL_S", 0.02)
+    table = fill(clustered_vectors(1_500, 1_000))
     seen: list[BuildProgress] = []
     workers: list[int] = []
     database = vector_database.info.dbname
@@ -136,7 +141,8 @@ def test_a_build_is_watched_and_uses_workers_for_vectors_stored_out_of_line(
         seen.append(progress)
         workers.append((watcher.execute(count, (database,)).fetchone() or (0,))[0])
 
-    build_index(vector_database, watcher, table, HALFVEC, SETTINGS, on_progress=note)
+    slow = IndexSpec("halfvec", "cosine", ef_construction=400)
+    build_index(vector_database, watcher, table, slow, SETTINGS, on_progress=note)
     loading = [progress for progress in seen if progress.phase == "building index: loading tuples"]
     assert loading
     assert all(0 <= one.blocks_done <= one.blocks_total for one in loading)

@@ -28,7 +28,7 @@ from vectorops.local.postgres import PostgresProcess, create_cluster
 
 PROGRAM = Path(__file__).with_name("building_process.py")
 VECTORS = clustered_vectors(6_000, 64)
-ROUNDS = 3
+ROUNDS = 2
 # Of the second or more that a build takes, so that most are killed in the middle, and some at the end.
 LATEST_S = 1.5
 
