@@ -1,18 +1,23 @@
 """Loads with --resume: interrupted anywhere, they go on with what is not in yet, and no row is in twice."""
 
 import io
+import random
+import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.embeddings.load_samples import GOOD, Loader, counts, large_csv
 from vectorops.database.connection import DatabaseAddress, connect
-from vectorops.embeddings.load import load_embeddings
+from vectorops.embeddings.load import LoadReport, load_embeddings
 from vectorops.embeddings.sources import find_sources
 from vectorops.embeddings.writing import Way
 from vectorops.errors import DatabaseError, InputDataError, UsageError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
 
 RESUME = Way(resume=True, group_bytes=1)
 MANY = 150_000
@@ -195,3 +200,57 @@ def test_a_lost_connection_says_how_to_go_on(loader: Loader, database_address: D
         other.execute("SET search_path = public, vectorops")
         report = Loader(other, loader.folder).load_files(folder, way=RESUME)
         assert (report.resumed_files, counts(report)) == (1, {"inserted": 3_000})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_load_that_is_interrupted_again_and_again_ends_as_one_that_never_was(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.chdir(loader.folder)
+    generator = random.Random(seed)  # noqa: S311 - not for secrets
+    folder = loader.folder / "many"
+    folder.mkdir()
+    expected, bad = {}, 0
+    for number in range(generator.randrange(4, 9)):
+        lines = ["id,embedding"]
+        for row in range(generator.randrange(1, 400)):
+            if generator.random() < 0.05:
+                lines.append(f"{number}-{row},oops")
+                bad += 1
+            else:
+                lines.append(f'{number}-{row},"[{row},{number},1]"')
+                expected[f"{number}-{row}"] = [row, number, 1]
+        (folder / f"{number}.csv").write_text("\n".join(lines))
+    report = None
+    for _ in range(1_000):
+        way = Way("replace", resume=True, group_bytes=generator.choice([1, 1 << 20]))
+        try:
+            report = loader.load_files(
+                str(folder), way=way, on_error="reject", on_progress=stop_after(generator.randrange(1, 1_200))
+            )
+        except KeyboardInterrupt:
+            continue
+        break
+    assert report is not None
+    assert counts(report) == {"inserted": len(expected), "rejected": bad}
+    assert loader.rows() == expected
+    assert left(loader) == []
+
+
+def test_objects_in_s3_are_told_apart_by_their_etags(loader: Loader, s3: "S3Client") -> None:
+    bucket = f"resumed-{secrets.token_hex(6)}"
+    s3.create_bucket(Bucket=bucket)
+    for letter in "abc":
+        s3.put_object(
+            Bucket=bucket, Key=f"{letter}.csv", Body=large_csv(100).replace("\n", f"\n{letter}")[:-1]
+        )
+
+    def load(on_progress: Callable[[int, int], None] = lambda rows, bytes_read: None) -> LoadReport:
+        sources = find_sources([f"s3://{bucket}/"], s3=s3)
+        return load_embeddings(loader.connection, sources, table="t", way=RESUME, on_progress=on_progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        load(stop_after(250))
+    s3.put_object(Bucket=bucket, Key="a.csv", Body='id,embedding\nnew,"[1,2,3]"\n')
+    report = load()
+    assert (report.resumed_files, counts(report)) == (1, {"inserted": 201})
