@@ -72,14 +72,16 @@ def by_defaults(connection: psycopg.Connection[Any]) -> dict[str, Any]:
 
 
 def by_vectorops(connection: psycopg.Connection[Any], address: DatabaseAddress) -> dict[str, Any]:
-    """Build as `vectorops index build items` does, concurrently, and drop what the defaults built."""
+    """Build as `vectorops index build items --blocking` does, since CREATE INDEX blocks too."""
     connection.execute("RESET ALL")
     connection.execute("CHECKPOINT")
     table = vector_table(connection, "items")
     started = time.perf_counter()
     plan = plan_index(connection, table, this_machine(), sample_rows=0)
     with connect(address) as watcher:
-        built = build_index(connection, watcher, table, plan.proposed, plan.settings, rebuild=True)
+        built = build_index(
+            connection, watcher, table, plan.proposed, plan.settings, concurrently=False, rebuild=True
+        )
     taken = time.perf_counter() - started
     assert not built.warnings
     return {

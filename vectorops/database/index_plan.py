@@ -35,8 +35,7 @@ _TYPES: tuple[IndexType, ...] = ("halfvec", "vector", "bit")
 _LARGE_ROWS, _LARGE_M, _LARGE_EF_CONSTRUCTION = 1_000_000, 24, 128
 
 _SERVER = """
-SELECT (SELECT setting::bigint * 8192 FROM pg_settings WHERE name = 'shared_buffers'),
-    current_setting('max_worker_processes')::int, current_setting('max_parallel_maintenance_workers')::int
+SELECT current_setting('max_worker_processes')::int, current_setting('max_parallel_maintenance_workers')::int
 """
 
 
@@ -126,9 +125,9 @@ def plan_index(
 ) -> IndexPlan:
     """Return the index to build on `table`, and what each type would take.
 
-    A build may take what shared_buffers and a quarter of the memory, for connections and the system, leave.
-    An index may take half of the memory, which is what RDS tells PostgreSQL to expect of all caches
-    (effective_cache_size in its default parameter groups).
+    A build may take half of the memory: RDS gives a quarter to shared_buffers, and a quarter is left to
+    connections and the system. An index may take half of it, which is what RDS tells PostgreSQL to expect of
+    all caches (effective_cache_size in its default parameter groups).
 
     Args:
         connection: Autocommit connection, outside a transaction.
@@ -233,13 +232,12 @@ class _Room:
 
 
 def _room(connection: psycopg.Connection[Any], machine: Machine) -> _Room:
-    shared_buffers, processes, workers = connection.execute(_SERVER).fetchone() or (0, 0, 0)
-    build_bytes = machine.memory_bytes - shared_buffers - machine.memory_bytes // 4
+    processes, workers = connection.execute(_SERVER).fetchone() or (0, 0)
     if machine.cpus:
         workers = min(machine.cpus - 1, processes - 1)
     fault = parallel_build_fault(server_versions(connection).pgvector or "")
     return _Room(
-        build_bytes=max(build_bytes, _LEAST_MEMORY),
+        build_bytes=max(machine.memory_bytes // 2, _LEAST_MEMORY),
         search_bytes=machine.memory_bytes // 2,
         workers=0 if fault else max(0, workers),
         reasons=(f"no parallel workers: {fault}",) if fault else (),
