@@ -5,10 +5,12 @@ import io
 import os
 import struct
 import tempfile
+import threading
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
 from typing import IO, Any
@@ -55,11 +57,31 @@ def open_seekable(source: Source, meter: Meter | None = None) -> Iterator[Any]:
                 yield file
             return
         seekable: Any = stream
-        if meter is not None:
-            for _ in metered(chain([first], read_pieces(stream)), meter):
-                pass
         seekable.seek(0)
-        yield seekable
+        with _metered_beside(source, meter) if meter is not None else contextlib.nullcontext():
+            yield seekable
+
+
+@contextlib.contextmanager
+def _metered_beside(source: Source, meter: Meter) -> Iterator[None]:
+    """Let `meter` see every byte of a file while its parts are read; leaving the block waits for the last."""
+    is_given_up = threading.Event()
+
+    def read() -> None:
+        with contextlib.closing(source.open()) as stream:
+            for piece in read_pieces(stream):
+                if is_given_up.is_set():
+                    return
+                meter.update(piece)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="checksum") as pool:
+        reading = pool.submit(read)
+        try:
+            yield
+        except BaseException:
+            is_given_up.set()
+            raise
+        reading.result()
 
 
 @contextlib.contextmanager

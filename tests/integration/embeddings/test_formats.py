@@ -1,6 +1,7 @@
 """The same rows from every format; what is told by content, from pipes, compressed, and from S3."""
 
 import gzip
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -104,6 +105,7 @@ def test_every_format_gives_the_same_rows(loader: Loader, name: str) -> None:
     loader.connection.execute("ALTER TABLE t ADD note text")
     report = loader.load(FILES[name], table="t")
     assert counts(report) == {"inserted": 3}
+    assert report.checksum == hashlib.sha256(FILES[name]).hexdigest()
     check(loader, has_nulls="npz" not in name)
     assert counts(loader.load(FILES[name])) == {"unchanged": 3}
 
