@@ -91,3 +91,15 @@ def test_real_embeddings_are_found_in_the_order_of_exact_numpy(
     found = stack.ok("search", table, "--id", ids[0], "--json").json
     assert [str(row["id"]) for row in found] == expected
     assert found[0]["score"] == pytest.approx(float(np.sort(scores)[-2]), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out.npy", "out.csv"])
+def test_an_exported_table_can_be_loaded_again(stack: Cli, tmp_path: Path, name: str) -> None:
+    table = name.replace(".", "_")
+    load(stack, tmp_path, GOOD, table, "--create")
+    path = tmp_path / name
+    exported = stack.ok("export", table, path, "--json").json
+    assert (exported["rows"], exported["columns"]) == (3, ["id", "embedding"])
+    assert stack.run("export", table, path).code == 2
+    report = stack.ok("load-embeddings", path, "--table", table, "--json").json
+    assert (report["read"], report["unchanged"]) == (3, 3)

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from vectorops.cli.progress import LoadProgress
+from vectorops.cli.sizes import size_text
 from vectorops.cli.state import state_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def export(
 def _show(console: Console, report: "ExportReport") -> None:
     rate = report.rows / report.elapsed_s if report.elapsed_s else 0
     ids = f" and {escape(report.ids)}" if report.ids else ""
-    size = f"{report.bytes_written / 1e6:,.1f} MB"
+    size = size_text(report.bytes_written)
     console.print(f"[green]Exported[/green] {report.table} to {escape(report.destination)}{ids}")
     console.print(f"  {report.rows:,} rows, {size} in {report.elapsed_s:.1f} s, {rate:,.0f} rows/s")
     console.print(f"  columns: {escape(', '.join(report.columns))}")
