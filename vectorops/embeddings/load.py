@@ -183,7 +183,7 @@ class _Loading:
             resumed_files = load.stage(intake)
             with self._connection.transaction():
                 if intake.plan.created:
-                    intake.plan = self._plan()
+                    intake.plan = replace(self._plan(), files=intake.plan.files)
                 self._take_turns(intake.plan.table)
                 with load.staged():
                     load.read_result(intake)

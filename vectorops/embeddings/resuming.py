@@ -7,7 +7,7 @@ file is read. The schema goes in the transaction that puts the rows into the tab
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -18,6 +18,7 @@ from vectorops.database.side_tables import search_path
 from vectorops.database.tables import VectorTable
 from vectorops.embeddings import staging
 from vectorops.embeddings.batch import Parsed, Reject
+from vectorops.embeddings.files import EmbeddingFile
 from vectorops.embeddings.intake import Intake
 from vectorops.embeddings.preflight import Plan
 from vectorops.embeddings.rejects import StopAtFirst
@@ -134,7 +135,7 @@ class ResumableLoad:
                         why="it can be read only once",
                         hint="leave out --resume, or write it to a file first",
                     )
-            self._done = self._find_or_create(plan)
+            plan, self._done = self._find_or_create(plan)
             if plan.created:  # Nobody is to see it empty: it is created again when all rows are there.
                 self._connection.execute(sql.SQL("DROP TABLE {}").format(plan.table.qualified))
         return plan
@@ -172,21 +173,23 @@ class ResumableLoad:
             for source, line, reason, text in rows
         )
 
-    def _find_or_create(self, plan: Plan) -> dict[int, _Progress]:
-        """Return how far each file is read, by its number, after forgetting those that were changed."""
+    def _find_or_create(self, plan: Plan) -> tuple[Plan, dict[int, _Progress]]:
+        """Return how far each file is read, by its number, after forgetting those that were changed.
+
+        Numbers are in the staged rows, so the files of the plan that is returned have those they had.
+        """
         what = hashlib.sha256(repr((*self._what, plan.table)).encode()).hexdigest()
         found = self._find(what)
-        sources = [file.source for file in plan.files]
-        # Numbers are in the staged rows, so a file has to keep its own.
-        names = {number: source.name for number, source in enumerate(sources)}
-        if found is None or any(names.get(one.number) != one.source for one in found):
+        files = None if found is None else _numbered(plan.files, found)
+        if found is None or files is None:
             self._create(plan, what)
-            return {}
-        changed = [one.number for one in found if not one.is_of(sources[one.number])]
+            return plan, {}
+        changed = [one.number for one in found if not one.is_of(files[one.number].source)]
         for table, column in (("staged", "source"), ("rejects", "source"), ("progress", "number")):
             query = f"DELETE FROM vectorops_{table} WHERE {column} = ANY (%s)"  # noqa: S608 - constants
             self._connection.execute(query.encode(), (changed,))
-        return {one.number: one for one in found if one.number not in changed}
+        done = {one.number: one for one in found if one.number not in changed}
+        return replace(plan, files=files), done
 
     def _find(self, what: str) -> list[_Progress] | None:
         """Return what an interrupted load of the same kind has left, or None."""
@@ -269,6 +272,16 @@ def discard_interrupted(connection: psycopg.Connection[Any], table: VectorTable)
         return False
     _drop(connection, schema)
     return True
+
+
+def _numbered(files: Sequence[EmbeddingFile], found: Sequence[_Progress]) -> list[EmbeddingFile] | None:
+    """Return the files by their numbers, new ones where there is room, or None if one is gone."""
+    by_name = {file.source.name: file for file in files}
+    known = {one.number: by_name.pop(one.source, None) for one in found}
+    if None in known.values() or any(number >= len(files) for number in known):
+        return None
+    new = iter(by_name.values())
+    return [known.get(number) or next(new) for number in range(len(files))]
 
 
 def _full_name(connection: psycopg.Connection[Any], table: str) -> str:

@@ -130,6 +130,19 @@ def test_a_file_that_was_changed_is_read_again_and_the_others_are_not(loader: Lo
     assert loader.rows()["b1"] == [0.5, 0.125, 1]
 
 
+def test_files_that_came_meanwhile_are_loaded_too(loader: Loader) -> None:
+    folder = three_files(loader)
+    options: dict[str, Any] = {"table": "new", "create": True, "way": RESUME, "on_error": "reject"}
+    with pytest.raises(KeyboardInterrupt):
+        loader.load_files(folder, on_progress=stop_after(2_500), **options)
+    (Path(folder) / "aa.csv").write_text('id,embedding\nz,"[1,2,3]"\nb5,"[1,2,3]"\n')
+    report = loader.load_files(folder, rejects_path=loader.folder / "rejects.csv", **options)
+    assert (report.resumed_files, counts(report)) == (2, {"inserted": 3_001, "rejected": 1})
+    [reject] = loader.rejects(loader.folder / "rejects.csv")
+    assert (Path(reject["source"]).name, reject["line"]) == ("aa.csv", "3")
+    assert "b.csv line 7 already" in reject["reason"]
+
+
 def test_a_load_of_another_kind_begins_anew(loader: Loader) -> None:
     folder = three_files(loader)
     for way, rows in ((Way(resume=True), 2_500), (Way("replace", resume=True), 1_500)):
