@@ -43,6 +43,10 @@ FROM (SELECT '' AS prefix, reloptions FROM pg_class WHERE oid = %(old)s
 UNION ALL
 SELECT format('ALTER TABLE %%s ALTER COLUMN %%I SET STATISTICS %%s', %(name)s::text, attname, attstattarget)
 FROM pg_attribute WHERE attrelid = %(old)s AND attnum > 0 AND NOT attisdropped AND attstattarget >= 0
+UNION ALL
+SELECT format('ALTER TABLE %%s ALTER COLUMN %%I SET (%%I = %%L)', %(name)s::text, attname, option_name,
+    option_value)
+FROM pg_attribute, pg_options_to_table(attoptions) WHERE attrelid = %(old)s AND NOT attisdropped
 """
 _COMMENT = """
 SELECT format('COMMENT ON TABLE %%s IS %%L', %(name)s::text, obj_description(%(old)s, 'pg_class'))
@@ -65,6 +69,10 @@ UNION ALL
 SELECT format('ALTER TABLE %%s %%s TRIGGER %%I', %(name)s::text,
     CASE tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, tgname)
 FROM pg_trigger WHERE tgrelid = %(old)s AND NOT tgisinternal AND tgenabled <> 'O'
+UNION ALL
+SELECT format('COMMENT ON TRIGGER %%I ON %%s IS %%L', tgname, %(name)s::text, description)
+FROM pg_trigger t, obj_description(t.oid, 'pg_trigger') AS description
+WHERE tgrelid = %(old)s AND description IS NOT NULL
 """
 _DROP_POLICIES = """
 SELECT format('DROP POLICY %%I ON %%s', polname, %(name)s::text) FROM pg_policy WHERE polrelid = %(new)s
@@ -84,6 +92,10 @@ SELECT format('ALTER TABLE %%s %%s ROW LEVEL SECURITY, %%s ROW LEVEL SECURITY', 
     CASE WHEN relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END,
     CASE WHEN relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END)
 FROM pg_class WHERE oid = %(old)s
+UNION ALL
+SELECT format('COMMENT ON POLICY %%I ON %%s IS %%L', polname, %(name)s::text, description)
+FROM pg_policy p, obj_description(p.oid, 'pg_policy') AS description
+WHERE polrelid = %(old)s AND description IS NOT NULL
 """
 _IDENTITY_COLUMNS = """
 SELECT attname, pg_get_serial_sequence(%(name)s, attname) FROM pg_attribute

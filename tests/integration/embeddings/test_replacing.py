@@ -38,15 +38,17 @@ def definitions(loader: Loader, table: str = "t") -> list[tuple[Any, ...]]:
         "SELECT 'index', pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = %s::regclass",
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass",
         "SELECT attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,"
-        " pg_get_expr(adbin, adrelid), col_description(attrelid, attnum), attacl::text, attstattarget"
+        " pg_get_expr(adbin, adrelid), col_description(attrelid, attnum), attacl::text, attstattarget,"
+        " attoptions"
         " FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum"
         " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
         "SELECT relacl::text, pg_get_userbyid(relowner), reloptions, relreplident, relrowsecurity,"
         " relforcerowsecurity, obj_description(oid, 'pg_class') FROM pg_class WHERE oid = %s::regclass",
-        "SELECT pg_get_triggerdef(oid), tgenabled FROM pg_trigger"
+        "SELECT pg_get_triggerdef(oid), tgenabled, obj_description(oid, 'pg_trigger') FROM pg_trigger"
         " WHERE tgrelid = %s::regclass AND NOT tgisinternal",
         "SELECT policyname, permissive, roles, cmd, qual, with_check FROM pg_policies"
         " WHERE schemaname = 'public' AND tablename = %s",
+        "SELECT polname, obj_description(oid, 'pg_policy') FROM pg_policy WHERE polrelid = %s::regclass",
         "SELECT pubname, attnames, rowfilter FROM pg_publication_tables"
         " WHERE schemaname = 'public' AND tablename = %s",
         "SELECT indexrelid::regclass::text, obj_description(indexrelid, 'pg_class') FROM pg_index"
@@ -143,7 +145,7 @@ CREATE TRIGGER stamped BEFORE INSERT OR UPDATE ON t FOR EACH ROW WHEN (NEW.id <>
 CREATE TRIGGER off AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION stamp();
 ALTER TABLE t DISABLE TRIGGER off;
 ALTER TABLE t SET (fillfactor = 80, autovacuum_enabled = false, toast.autovacuum_enabled = false);
-ALTER TABLE t ALTER note SET STATISTICS 7;
+ALTER TABLE t ALTER note SET STATISTICS 7, ALTER note SET (n_distinct = 5);
 ALTER TABLE t REPLICA IDENTITY USING INDEX numbered;
 GRANT SELECT ON t TO clerk WITH GRANT OPTION;
 GRANT UPDATE (note, embedding) ON t TO clerk;
@@ -151,6 +153,8 @@ REVOKE TRUNCATE ON t FROM CURRENT_USER;
 ALTER TABLE t ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON t AS RESTRICTIVE FOR SELECT TO clerk USING (id <> 'z' AND id IN (SELECT id FROM t));
 CREATE POLICY written ON t USING (true) WITH CHECK (note <> '%s');
+COMMENT ON POLICY written ON t IS 'of a policy';
+COMMENT ON TRIGGER stamped ON t IS 'of a trigger';
 CREATE VIEW cheap WITH (security_barrier) AS SELECT id, embedding <=> '[1,1,1]' AS distance, t FROM t;
 CREATE VIEW of_view AS SELECT id FROM cheap;
 GRANT SELECT ON cheap TO clerk;
