@@ -16,7 +16,7 @@ from vectorops.database.columns import metadata_columns
 from vectorops.database.connection import database_errors
 from vectorops.database.tables import VectorTable, vector_table
 from vectorops.embeddings.decoder import NATIVE_TYPES, Field, arrow_type, decode, read_blocks
-from vectorops.embeddings.export_files import CsvFile, NpyFiles, ParquetFile, Writer, appearing, check_free
+from vectorops.embeddings.export_files import NpyFiles, ParquetFile, Writer, appearing, check_free
 from vectorops.embeddings.reader import map_in_order
 from vectorops.errors import AwsError, DatabaseError, UsageError
 
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 FORMATS = (".parquet", ".csv", ".npy")
+_TEXT_SETTINGS = (
+    "SET LOCAL datestyle TO ISO, YMD",
+    "SET LOCAL timezone TO 'UTC'",
+    "SET LOCAL extra_float_digits TO 1",
+)
+_LINES_A_STEP = 1_000
 OnProgress = Callable[[int, int], None]
 
 
@@ -190,7 +196,9 @@ def _write(
     with contextlib.ExitStack() as stack:
         # Of an array and its ids, the ids appear first: the stack is left from its end.
         files = [stack.enter_context(appearing(path, overwrite=overwrite)) for path in paths]
-        writer = _writer(connection, table, fields, files, paths[0].suffix)
+        if paths[0].suffix == ".csv":
+            return _copy_csv(connection, _columns(table, fields), files[0], on_progress)
+        writer = _writer(connection, table, fields, files)
         try:
             rows = _copy(connection, _statement(table, fields), fields, writer, on_progress)
         except BaseException:
@@ -230,7 +238,6 @@ def _writer(
     table: VectorTable,
     fields: list[Field],
     files: list[IO[bytes]],
-    suffix: str,
 ) -> Writer:
     schema = pa.schema([(field.name, arrow_type(field)) for field in fields])
     vector = table.vector_column
@@ -239,7 +246,7 @@ def _writer(
             _longest_id(connection, table) if fields[0].type not in ("smallint", "integer", "bigint") else 0
         )
         return NpyFiles(files[0], files[1], schema, vector, fields[1].dimension, length)
-    return (CsvFile if suffix == ".csv" else ParquetFile)(files[0], schema, vector)
+    return ParquetFile(files[0], schema, vector)
 
 
 def _longest_id(connection: psycopg.Connection[Any], table: VectorTable) -> int:
@@ -250,14 +257,31 @@ def _longest_id(connection: psycopg.Connection[Any], table: VectorTable) -> int:
     return int(row[0]) if row else 0
 
 
+def _copy_csv(
+    connection: psycopg.Connection[Any], columns: sql.Composed, file: IO[bytes], on_progress: OnProgress
+) -> int:
+    """Let the server write CSV, with as many digits as each number takes to come back; return the rows."""
+    for setting in _TEXT_SETTINGS:
+        connection.execute(setting)
+    lines = received = 0
+    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER)").format(columns)
+    with connection.cursor().copy(statement) as copy:
+        for lines, line in enumerate(copy):  # The first line is the header.
+            file.write(line)
+            received += len(line)
+            if lines % _LINES_A_STEP == 0:
+                on_progress(lines, received)
+    on_progress(lines, received)
+    return lines
+
+
 def _statement(table: VectorTable, fields: list[Field]) -> sql.Composed:
-    # A cast to text is none for what is text: character(n) would lose its length's blanks, uuid is shown.
+    return sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(_columns(table, fields))
+
+
+def _columns(table: VectorTable, fields: list[Field]) -> sql.Composed:
     columns = [
-        sql.SQL("{}::text").format(sql.Identifier(field.name))
-        if field.type == "text"
-        else sql.Identifier(field.name)
+        sql.SQL("{0}::text AS {0}" if field.type == "text" else "{0}").format(sql.Identifier(field.name))
         for field in fields
     ]
-    return sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT BINARY)").format(
-        sql.SQL(", ").join(columns), table.qualified
-    )
+    return sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), table.qualified)

@@ -9,12 +9,9 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 from numpy.lib import format as npy
 
-from vectorops.embeddings.columnar import plain
 from vectorops.errors import DatabaseError, UsageError
 
 _ROW_GROUP_BYTES = 32 << 20
@@ -63,28 +60,6 @@ class ParquetFile:
         if self._rows:
             self._writer.write_table(pa.Table.from_batches(self._rows))
         self._rows, self._bytes = [], 0
-
-
-class CsvFile:
-    """CSV with pgvector's text, of so many digits that every number comes back as it was."""
-
-    def __init__(self, file: IO[bytes], schema: Any, vector: str) -> None:
-        self._vector = vector
-        names = [pa.field(f.name, pa.string() if f.name == vector else f.type) for f in schema]
-        self._schema = pa.schema(names)
-        self._writer = arrow_csv.CSVWriter(file, self._schema)
-
-    def write(self, rows: Any) -> None:
-        """Take rows."""
-        index = rows.schema.get_field_index(self._vector)
-        column = rows.column(index)
-        if not pa.types.is_string(column.type):
-            rows = rows.set_column(index, self._schema.field(index), _vector_texts(column))
-        self._writer.write_batch(rows)
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._writer.close()
 
 
 class NpyFiles:
@@ -173,14 +148,6 @@ def _as_floats(schema: Any) -> Any:
     return pa.schema(
         [pa.field(f.name, pa.list_(pa.float32()) if f.type == halves else f.type) for f in schema]
     )
-
-
-def _vector_texts(vectors: Any) -> Any:
-    lists = plain(vectors)
-    texts = lists.values.cast(pa.float32()).cast(pa.string())
-    joined = pc.binary_join(pa.ListArray.from_arrays(lists.offsets, texts), ",")
-    whole = pc.binary_join_element_wise("[", joined, "]", "")
-    return pc.if_else(vectors.is_valid(), whole, None)
 
 
 def _write_header(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
