@@ -45,7 +45,7 @@ Memory = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=0, help="Processes besides the first.", show_default="all processors but one"),
+    typer.Option(min=0, help="Processes besides the first.", show_default="as planned"),
 ]
 InstanceClass = Annotated[
     str | None,

@@ -233,8 +233,8 @@ class _Room:
 
 def _room(connection: psycopg.Connection[Any], machine: Machine) -> _Room:
     processes, workers = connection.execute(_SERVER).fetchone() or (0, 0)
-    if machine.cpus:
-        workers = min(machine.cpus - 1, processes - 1)
+    if machine.cpus:  # With the process that leads; but never fewer than the server would take by itself.
+        workers = min(max(machine.cpus - 1, workers), processes - 1)
     fault = parallel_build_fault(server_versions(connection).pgvector or "")
     return _Room(
         build_bytes=max(machine.memory_bytes // 2, _LEAST_MEMORY),
