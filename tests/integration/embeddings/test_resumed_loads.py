@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 RESUME = Way(resume=True, group_bytes=1)
-MANY = 150_000
+MANY = 120_000
 
 
 def stop_after(rows: int) -> Callable[[int, int], None]:
