@@ -34,6 +34,8 @@ from vectorops.database.tables import vector_table
 
 Search = Callable[[NDArray[np.float32]], list[int | str]]
 Vectors = NDArray[np.float32]
+# What the index holds, or None for the plain search; ef_search; and the recall it has.
+Contender = tuple[FirstPass | None, int, float]
 WORKERS, MEMORY = 1, 2**30
 # What `index build --ef-construction 128` gives: a better graph needs fewer candidates for the same recall.
 HALFVEC = IndexSpec("halfvec", "cosine", ef_construction=128)
@@ -53,11 +55,17 @@ def main() -> None:
             fill_table(connection, "items", vectors)
             build(connection, address)
             plain = recall(connection, "column", queries, truth)
-            contenders: dict[str, tuple[FirstPass | None, float]] = {"plain": (None, plain)}
-            for through in ("halfvec", "bit"):
-                reached = tune(connection, through, tuning, max(plain, options.recall))
-                found = recall(connection, through, queries, truth, reached)
-                contenders[f"vectorops {through}, ef_search {reached}"] = (through, found)
+            contenders: dict[str, Contender] = {"plain": (None, 0, plain)}
+            same = max(plain, options.recall)
+            wanted: list[tuple[FirstPass, float]] = [
+                ("halfvec", same),
+                ("halfvec", options.recall),
+                ("bit", same),
+            ]
+            for through, target in wanted:
+                ef_search = tune(connection, through, tuning, target)
+                found = recall(connection, through, queries, truth, ef_search)
+                contenders[f"vectorops {through}, ef_search {ef_search}"] = (through, ef_search, found)
         figures = measure(address, contenders, queries, options)
     report(figures, options)
 
@@ -112,8 +120,11 @@ def plain_search(connection: psycopg.Connection[Any]) -> Iterator[Search]:
 
 
 @contextmanager
-def vectorops_search(connection: psycopg.Connection[Any], through: FirstPass) -> Iterator[Search]:
-    searcher = Searcher(connection, vector_table(connection, "items"), SearchOptions(through=through))
+def vectorops_search(
+    connection: psycopg.Connection[Any], through: FirstPass, ef_search: int
+) -> Iterator[Search]:
+    options = SearchOptions(ef_search=ef_search, through=through)
+    searcher = Searcher(connection, vector_table(connection, "items"), options)
 
     def search(vector: Vectors) -> list[int | str]:
         return [one.id for one in searcher.search(vector).neighbours]
@@ -124,7 +135,7 @@ def vectorops_search(connection: psycopg.Connection[Any], through: FirstPass) ->
 
 def measure(
     address: DatabaseAddress,
-    contenders: dict[str, tuple[FirstPass | None, float]],
+    contenders: dict[str, Contender],
     queries: Vectors,
     options: argparse.Namespace,
 ) -> list[dict[str, Any]]:
@@ -132,8 +143,9 @@ def measure(
     figures: list[dict[str, Any]] = []
     for processes in options.processes:
         for _ in range(options.runs):
-            for name, (through, found) in contenders.items():
-                searches, times = searched(address, through, queries, processes, options.seconds)
+            for name, (through, ef_search, found) in contenders.items():
+                way = through, ef_search
+                searches, times = searched(address, way, queries, processes, options.seconds)
                 median, p99 = np.percentile(times, (50, 99))
                 one = {"name": name, "recall": found, "processes": processes}
                 figures.append(one | {"per_s": searches, "median_ms": median, "p99_ms": p99})
@@ -141,14 +153,18 @@ def measure(
 
 
 def searched(
-    address: DatabaseAddress, through: FirstPass | None, queries: Vectors, processes: int, seconds: float
+    address: DatabaseAddress,
+    way: tuple[FirstPass | None, int],
+    queries: Vectors,
+    processes: int,
+    seconds: float,
 ) -> tuple[float, NDArray[np.float64]]:
     context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(processes), context.Queue()
     started = [
         context.Process(
             target=search_for_a_while,
-            args=(address, through, np.roll(queries, 37 * number, axis=0), seconds, barrier, answers),
+            args=(address, way, np.roll(queries, 37 * number, axis=0), seconds, barrier, answers),
         )
         for number in range(processes)
     ]
@@ -162,7 +178,7 @@ def searched(
 
 def search_for_a_while(
     address: DatabaseAddress,
-    through: FirstPass | None,
+    way: tuple[FirstPass | None, int],
     queries: Vectors,
     seconds: float,
     barrier: Any,
@@ -171,7 +187,10 @@ def search_for_a_while(
     """Search from a process of its own, and put the milliseconds of each search, and the seconds, out."""
     with connect(address) as connection:
         register_vector_types(connection)
-        with vectorops_search(connection, through) if through else plain_search(connection) as search:
+        through, ef_search = way
+        with (
+            vectorops_search(connection, through, ef_search) if through else plain_search(connection)
+        ) as search:
             for vector in queries[:WARM_UP]:
                 search(vector)
             barrier.wait()
