@@ -77,6 +77,9 @@ def load_embeddings(
 ) -> None:
     """Load embeddings from files into a table; all of a load becomes visible, or nothing.
 
+    Files are CSV, Parquet, Arrow, JSON lines or NumPy; their content says which. Columns that file and table
+    share are loaded too.
+
     Only rows that differ are written, so loading a file again changes nothing. Files may be compressed with
     gzip or zstd. Exit code 6 means that rows were rejected, 7 that the data was wrong and nothing was loaded.
     A replaced table is kept: 'vectorops rollback TABLE' puts it back.

@@ -19,6 +19,7 @@ from vectorops.embeddings.streams import Meter, decompress, read_pieces
 
 _SEEKABLE = (PARQUET, ARROW_FILE, ARROW_STREAM, NPY, NPZ)
 _LOOK_BYTES = 16
+_LOOK_READ_BYTES = 4 << 10
 
 
 class EmbeddingFile(Protocol):
@@ -109,6 +110,6 @@ class _Kept:
             self._stream.close()
 
     def _remembered(self) -> Iterator[bytes]:
-        for piece in read_pieces(self._stream):
+        while piece := self._stream.read(_LOOK_READ_BYTES):
             self._taken.append(piece)
             yield piece
