@@ -15,3 +15,5 @@ lock local.txt pyproject.toml --extra local --extra spark --extra train
 lock dev.txt pyproject.toml --extra local --extra spark --extra train --group functions --group dev
 # The functions are deployed with the versions they are tested with.
 lock functions.txt --group functions --constraint requirements/dev.txt
+# So is the package that runs on Spark.
+lock glue.txt --group glue --constraint requirements/dev.txt

@@ -91,4 +91,32 @@ module "etl" {
   max_partitions      = var.etl.max_partitions
   quality_limits      = var.etl.quality_limits
   extra_arguments     = var.etl.extra_arguments
+
+  loader = {
+    script_path     = "${var.build_dir}/glue/embeddings_load.py"
+    package_path    = "${var.build_dir}/glue/embeddings_load.zip"
+    worker_type     = var.load.worker_type
+    worker_count    = var.load.worker_count
+    timeout_minutes = var.load.timeout_minutes
+    max_streams     = var.load.max_streams
+
+    results_bucket = {
+      name = module.storage.bucket_names["ml_artifacts"]
+      arn  = module.storage.bucket_arns["ml_artifacts"]
+    }
+    sources = setunion(
+      [for purpose in ["data_lake", "ml_artifacts"] : "${module.storage.bucket_names[purpose]}/"],
+      coalesce(var.load.sources, []),
+    )
+
+    database = {
+      host                     = module.vector_db.database_host
+      port                     = module.vector_db.database_port
+      name                     = module.vector_db.database_name
+      secret_arn               = module.vector_db.database_secret_arn
+      secret_kms_key_arn       = var.database.kms_key_arn
+      sslmode                  = var.load.enforce_database_tls == false ? "disable" : "verify-full"
+      client_security_group_id = module.vector_db.database_client_security_group_id
+    }
+  }
 }

@@ -90,6 +90,16 @@ output "glue_job_name" {
   value       = module.etl.glue_job_name
 }
 
+output "load_job_name" {
+  description = "Name of the Glue job that loads embeddings into the vector database."
+  value       = module.etl.load_job_name
+}
+
+output "load_results_url" {
+  description = "s3:// prefix under which each of its runs leaves its report and rejected rows."
+  value       = module.etl.load_results_url
+}
+
 output "glue_connection_name" {
   description = "Name of the Glue connection to the source database."
   value       = module.etl.glue_connection_name

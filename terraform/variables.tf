@@ -171,6 +171,25 @@ variable "etl" {
   nullable = false
 }
 
+variable "load" {
+  description = <<-EOT
+    The Glue job of `load-embeddings --engine glue`; what is left out takes the default of modules/etl.
+    worker_type, worker_count: size. timeout_minutes: limit. max_streams: COPY streams into the database at once.
+    sources: what it may read besides the data lake and the ML artefacts, as "bucket/prefix".
+    enforce_database_tls: whether the database must offer TLS.
+  EOT
+  type = object({
+    worker_type          = optional(string)
+    worker_count         = optional(number)
+    timeout_minutes      = optional(number)
+    max_streams          = optional(number)
+    sources              = optional(set(string))
+    enforce_database_tls = optional(bool)
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "functions" {
   description = <<-EOT
     What transform and inference share; what is left out takes the default of vectorops/functions/configuration.py, or of

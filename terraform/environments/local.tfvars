@@ -18,6 +18,10 @@ etl = {
   enforce_source_tls = false
 }
 
+load = {
+  enforce_database_tls = false
+}
+
 functions = {
   enforce_database_tls = false
 }

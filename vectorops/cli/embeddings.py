@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vectorops.cli.glue_load import load_on_glue
 from vectorops.cli.machine import own_machine
 from vectorops.cli.progress import LoadProgress
 from vectorops.cli.state import AppState, state_of
@@ -74,6 +75,10 @@ def load_embeddings(
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
+    engine: Annotated[
+        Literal["local", "glue"],
+        typer.Option(help="Read the files on this machine, or s3:// files on Spark workers beside the data."),
+    ] = "local",
 ) -> None:
     """Load embeddings from files into a table; all of a load becomes visible, or nothing.
 
@@ -85,7 +90,7 @@ def load_embeddings(
     A replaced table is kept: 'vectorops rollback TABLE' puts it back.
     """
     state = state_of(context)
-    report = load_into(
+    report = (load_on_glue if engine == "glue" else load_into)(
         state,
         sources,
         table=table,

@@ -107,7 +107,8 @@ def follow(state: AppState, job: str, run_id: str) -> tuple["JobRun", dict[str, 
         run = follow_run(glue, logs, job, run_id, on_state=on_state, on_log=on_log)
     except KeyboardInterrupt:
         if state.interactive and not typer.confirm("\nStop the run too? It goes on otherwise", err=True):
-            state.note(f"the run goes on; next: vectorops glue-status {run_id}")
+            of_job = "" if job == state.stack.glue_job_name else f" --job {job}"
+            state.note(f"the run goes on; next: vectorops glue-status {run_id}{of_job}")
             raise
         stop_run(glue, job, run_id)
         run = follow_run(glue, logs, job, run_id, on_state=on_state, on_log=lines.append)

@@ -4,6 +4,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
+import psycopg
+
+from vectorops.embeddings import staging
 from vectorops.embeddings.batch import Parsed
 from vectorops.embeddings.encoder import encode
 from vectorops.embeddings.files import EmbeddingFile
@@ -22,15 +25,18 @@ class Intake:
         plan: The load.
         rejects: What becomes of rows that cannot be loaded.
         on_progress: Called with the number of rows and of bytes read so far.
+        first_number: Number of the plan's first file in the load.
 
     Attributes:
         read: Rows so far, good and bad.
         meter: Bytes so far.
         is_staged: Whether all rows are in the staging table already.
-        bytes_before: Of the files that an interrupted load has read, and this one has not.
+        bytes_before: Of the files that an interrupted load or another process has read, and this one has not.
     """
 
-    def __init__(self, plan: Plan, rejects: Rejects, on_progress: OnProgress) -> None:
+    def __init__(
+        self, plan: Plan, rejects: Rejects, on_progress: OnProgress, *, first_number: int = 0
+    ) -> None:
         self.read = 0
         self.meter = Meter()
         self.rejects = rejects
@@ -38,6 +44,17 @@ class Intake:
         self.is_staged = False
         self.bytes_before = 0
         self._on_progress = on_progress
+        self._first_number = first_number
+
+    @property
+    def can_restart(self) -> bool:
+        """Whether the files can be read once more."""
+        return all(file.source.can_reopen for file in self.plan.files)
+
+    def stage(self, connection: psycopg.Connection[Any]) -> None:
+        """Put all rows into the staging table, inside the caller's transaction."""
+        staging.create_staging(connection, self.plan.table)
+        staging.copy_into_staging(connection, self.plan.table, self.chunks(with_places=True))
 
     @property
     def bytes_read(self) -> int:
@@ -85,7 +102,7 @@ class Intake:
         for number in files:
             file = self.plan.files[number]
             for block in file.blocks(self.meter, wanted):
-                yield number, file, block
+                yield self._first_number + number, file, block
 
     def _encoder(
         self, with_places: bool

@@ -37,7 +37,8 @@ class LoadReport:
         rejects_path: File that holds them, or None when there is none.
         ignored_columns: Columns of the files that the table does not have, or of a type that is not loaded.
         bytes_read: Of the sources as they are stored.
-        checksum: SHA-256 of those bytes, in the order of the sources; None where some were read before.
+        checksum: SHA-256 of those bytes, in the order of the sources; None where some were read before, or by
+            other processes.
         elapsed_s: Seconds from the call to the commit.
         created: Whether the table was made for this load.
         dry_run: Whether nothing was written; the counts say what would have been.
@@ -83,6 +84,8 @@ def load_embeddings(
     vector_column: str | None = None,
     model_version: str | None = None,
     on_progress: OnProgress = lambda rows, bytes_read: None,
+    rejects: Rejects | None = None,
+    open_intake: Callable[[Plan, Rejects, OnProgress], Intake] = Intake,
 ) -> LoadReport:
     """Load embeddings in one transaction: insert or update, append, or replace the table.
 
@@ -106,6 +109,8 @@ def load_embeddings(
             or "vector".
         model_version: For the log of loads: what made the vectors.
         on_progress: Called with the number of rows and of bytes read so far.
+        rejects: What becomes of rows that cannot be loaded, instead of what `on_error` says.
+        open_intake: How the files become staged rows; by default this process reads them.
 
     Returns:
         True counts of what was committed.
@@ -119,14 +124,15 @@ def load_embeddings(
     """
     way = way or Way()
     columns = Columns(id_column, vector_column)
-    rejects = RejectsFile(rejects_path or default_path(table)) if on_error == "reject" else StopAtFirst()
+    if rejects is None:
+        rejects = RejectsFile(rejects_path or default_path(table)) if on_error == "reject" else StopAtFirst()
     loading = _Loading(
         connection,
         lambda: prepare(connection, sources, table, create=create, columns=columns),
+        lambda plan: open_intake(plan, rejects, on_progress),
         rejects,
         way,
         model_version,
-        on_progress,
     )
     is_resumable = way.resume and not dry_run
     hint = "what was read is kept: load again with --resume" if is_resumable else "nothing has changed"
@@ -146,17 +152,17 @@ class _Loading:
         self,
         connection: psycopg.Connection[Any],
         plan: Callable[[], Plan],
+        intake: Callable[[Plan], Intake],
         rejects: Rejects,
         way: Way,
         model_version: str | None,
-        on_progress: OnProgress,
     ) -> None:
         self._connection = connection
         self._plan = plan
+        self._intake = intake
         self._rejects = rejects
         self._way = way
         self._model_version = model_version
-        self._on_progress = on_progress
         self._started, self._started_at = time.monotonic(), datetime.now(UTC)
 
     def check(self) -> LoadReport:
@@ -190,9 +196,6 @@ class _Loading:
                     outcome = write(self._connection, intake, self._way)
                 report = replace(self._conclude(intake, outcome), resumed_files=resumed_files)
         return self._timed(self._count_left_behind(report, intake.plan.table, outcome))
-
-    def _intake(self, plan: Plan) -> Intake:
-        return Intake(plan, self._rejects, self._on_progress)
 
     def _take_turns(self, table: VectorTable) -> None:
         # Before anything of the table is locked: one of two may replace it, and would wait for the other.

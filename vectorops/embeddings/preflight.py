@@ -68,7 +68,7 @@ def prepare(
     """
     _check_log(connection)
     found = None if create and not _lock_and_look(connection, table) else vector_table(connection, table)
-    files = [_open(source, found, columns) for source in sources]
+    files = [open_for(source, found, columns) for source in sources]
     target = found or _create(connection, table, files[0])
     id_arrow_type(target)
     if target.dimension is None:
@@ -127,7 +127,8 @@ def _exists(connection: psycopg.Connection[Any], table: str) -> bool:
     return row is not None and row[0] is not None
 
 
-def _open(source: Source, table: VectorTable | None, columns: Columns) -> EmbeddingFile:
+def open_for(source: Source, table: VectorTable | None, columns: Columns) -> EmbeddingFile:
+    """Look at the beginning of a file for `table`, or for a table that is to be created."""
     usual_ids = (table.id_column, _ID_COLUMN) if table else (_ID_COLUMN,)
     usual_vectors = (table.vector_column, *_VECTOR_COLUMNS) if table else _VECTOR_COLUMNS
     return open_file(

@@ -1,15 +1,16 @@
 """What becomes of rows that cannot be loaded: the end of the load, or a file that holds them."""
 
 import csv
+import io
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, BinaryIO, Self
 
 from vectorops.embeddings.batch import Reject
 from vectorops.embeddings.text import quote
@@ -139,6 +140,13 @@ class RejectsFile:
 
 
 Rejects = StopAtFirst | RejectsFile
+
+
+def read_rejects(file: BinaryIO) -> Iterator[Reject]:
+    """Yield what a `RejectsFile` has written, in its order."""
+    with io.TextIOWrapper(file, **_TEXT) as text:
+        for row in csv.DictReader(text):
+            yield Reject(row["source"], int(row["line"]), row["reason"], row["text"])
 
 
 def default_path(table: str) -> Path:

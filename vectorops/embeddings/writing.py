@@ -169,10 +169,8 @@ def _copy(
 
     It takes that for an id given twice, to tell which row is the second, and so the files are read again.
     """
-    can_read_again = all(file.source.can_reopen for file in intake.plan.files)
-    if intake.is_staged or not (
-        can_read_again and staging.takes_copy(connection, table, may_have_rows=may_have_rows)
-    ):
+    can_read_again = intake.can_restart and not intake.is_staged
+    if not (can_read_again and staging.takes_copy(connection, table, may_have_rows=may_have_rows)):
         return None
     try:
         with connection.transaction():
@@ -222,8 +220,7 @@ def _machine(connection: psycopg.Connection[Any], way: Way) -> Machine:
 
 def _stage(connection: psycopg.Connection[Any], intake: Intake) -> None:
     if not intake.is_staged:
-        staging.create_staging(connection, intake.plan.table)
-        staging.copy_into_staging(connection, intake.plan.table, intake.chunks(with_places=True))
+        intake.stage(connection)
     if staging.has_duplicates(connection):
         duplicates = staging.read_duplicates(connection)
         intake.rejects.add(_duplicate(one, intake.plan) for one in duplicates)

@@ -1,4 +1,4 @@
-"""Building the package of a Lambda function: what it imports, and its locked dependencies."""
+"""Building the package of a function or a job: what it imports, and its locked dependencies."""
 
 import hashlib
 import shutil
@@ -31,6 +31,13 @@ _TREES = (
     "onnxruntime/transformers/",
     # The runtime once more, for programs in C; Python's own module does not link to it.
     "onnxruntime/capi/libonnxruntime.so",
+    # Servers and other file systems; files are read by our own code.
+    "pyarrow/_flight",
+    "pyarrow/_s3fs",
+    "pyarrow/libarrow_flight",
+    "pyarrow/libarrow_python_flight",
+    "pyarrow/libarrow_s3",
+    "pyarrow/src/",
 )
 _AWS_SERVICES = {"s3", "secretsmanager"}
 
@@ -59,6 +66,8 @@ class Platform:
 
 # What Terraform declares on AWS: runtime python3.13, arm64. Its Amazon Linux 2023 has glibc 2.34.
 LAMBDA = Platform("3.13", "aarch64-manylinux_2_28")
+# Glue 5.1 runs Python 3.11 on x86-64, on Amazon Linux 2023 too.
+GLUE = Platform("3.11", "x86_64-manylinux_2_28")
 
 
 def build_function(
@@ -70,8 +79,9 @@ def build_function(
     platform: Platform,
     cache_dir: Path,
     extra_files: Mapping[str, Path],
+    max_bytes: int | None = MAX_ZIPPED_BYTES,
 ) -> None:
-    """Write the package of a function; the same inputs give the same bytes.
+    """Write the package of a function or a job; the same inputs give the same bytes.
 
     Args:
         target: The zip file to write.
@@ -81,9 +91,10 @@ def build_function(
         platform: Where the package runs.
         cache_dir: Keeps the dependencies until the lock file or the platform changes.
         extra_files: Further files, by their name in the package.
+        max_bytes: How large it may be, or None where there is no limit. Default: Lambda's.
 
     Raises:
-        VectorOpsError: The dependencies cannot be installed, or the package is too large for Lambda.
+        VectorOpsError: The dependencies cannot be installed, or the package is too large.
     """
     dependencies = _dependencies(requirements, platform, cache_dir)
     files = {str(path.relative_to(source_root)): path for path in imported_files(source_root, entry_modules)}
@@ -93,7 +104,8 @@ def build_function(
         shutil.copyfile(dependencies, building)
         _add(building, files | dict(extra_files))
         building.replace(target)
-    _check_size(target)
+    if max_bytes is not None:
+        _check_size(target, max_bytes)
 
 
 def imported_files(source_root: Path, entry_modules: Iterable[str]) -> list[Path]:
@@ -123,7 +135,9 @@ def _dependencies(requirements: Path, platform: Platform, cache_dir: Path) -> Pa
         _install(requirements, platform, site)
         paths = (path for path in site.rglob("*") if path.is_file())
         names = {path.relative_to(site).as_posix(): path for path in paths}
-        _add(building, {name: path for name, path in names.items() if _is_needed(name)})
+        needed = {name: path for name, path in names.items() if _is_needed(name)}
+        # On this machine a package is not carried far: quickly packed is better than small.
+        _add(building, needed, level=1 if platform.name is None else None)
         for old in cache_dir.glob(f"{requirements.stem}-*.zip"):
             old.unlink()
         building.replace(cached)
@@ -145,7 +159,7 @@ def _install(requirements: Path, platform: Platform, site: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise VectorOpsError(
-            f"cannot install the dependencies of the functions for {platform.describe()}",
+            f"cannot install the dependencies of {requirements.name} for {platform.describe()}",
             why=done.stderr.strip()[-1_000:],
             hint="they come from the package index that uv is configured with; see 'uv pip install --help'",
         )
@@ -171,7 +185,7 @@ def _is_needed(name: str) -> bool:
     return not is_left_out
 
 
-def _add(archive: Path, files: Mapping[str, Path]) -> None:
+def _add(archive: Path, files: Mapping[str, Path], *, level: int | None = None) -> None:
     """Add `files` to `archive` in the order of their names, without what differs from machine to machine."""
     with zipfile.ZipFile(archive, "a") as writer:
         for name in sorted(files):
@@ -179,14 +193,14 @@ def _add(archive: Path, files: Mapping[str, Path]) -> None:
             entry.create_system = 3  # Unix, on every system
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            writer.writestr(entry, files[name].read_bytes())
+            writer.writestr(entry, files[name].read_bytes(), compresslevel=level)
 
 
-def _check_size(package: Path) -> None:
+def _check_size(package: Path, max_bytes: int) -> None:
     size_bytes = package.stat().st_size
-    if size_bytes > MAX_ZIPPED_BYTES:
+    if size_bytes > max_bytes:
         raise VectorOpsError(
             f"{package.name} has {size_bytes / 1e6:.0f} MB",
-            why=f"Lambda takes packages of up to {MAX_ZIPPED_BYTES / 1e6:.0f} MB",
+            why=f"Lambda takes packages of up to {max_bytes / 1e6:.0f} MB",
             hint="a dependency has grown: see what can be left out in vectorops/infra/function_package.py",
         )

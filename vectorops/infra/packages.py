@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vectorops.database.authorities import BUNDLE_NAME, rds_ca_bundle
-from vectorops.infra.function_package import LAMBDA, Platform, build_function
+from vectorops.infra.function_package import GLUE, LAMBDA, Platform, build_function
 from vectorops.settings import Environment, Project
 
 # One package serves both handlers: they share all but a few kilobytes.
 RECOMMENDER = "functions/recommender.zip"
 HANDLERS = ("vectorops.functions.transform", "vectorops.functions.inference")
+# What glue/embeddings_load.py runs, in processes of their own.
+LOADER = "glue/embeddings_load.zip"
+LOADER_MODULES = ("vectorops.embeddings.coordinator", "vectorops.embeddings.worker")
 
 
 @dataclass(frozen=True)
@@ -25,18 +28,19 @@ class Package:
 def build_packages(project: Project, environment: Environment) -> list[Package]:
     """Build everything the stack uploads into the environment's build folder and return what is there.
 
-    Glue takes a job as one script, so a script is its own package.
+    Glue takes a job as one script, so a script is its own package; the job that loads embeddings fetches
+    another one when it runs.
 
     Raises:
-        VectorOpsError: The functions' package cannot be built.
-        AwsError: The certificate authorities of RDS cannot be fetched; functions on AWS carry them.
+        VectorOpsError: A package cannot be built.
+        AwsError: The certificate authorities of RDS cannot be fetched; packages for AWS carry them.
     """
     folder = environment.state_dir / "build"
     shutil.rmtree(folder / "glue", ignore_errors=True)
     (folder / "glue").mkdir(parents=True)
     scripts = sorted((project.root / "vectorops" / "glue").glob("*.py"))
     jobs = [_copy(script, folder) for script in scripts if script.name != "__init__.py"]
-    return [*jobs, build_functions(project, environment)]
+    return [*jobs, build_loader(project, environment), build_functions(project, environment)]
 
 
 def build_functions(project: Project, environment: Environment) -> Package:
@@ -47,8 +51,6 @@ def build_functions(project: Project, environment: Environment) -> Package:
         AwsError: The certificate authorities of RDS cannot be fetched; functions on AWS carry them.
     """
     folder = environment.state_dir / "build"
-    # A function in a private subnet cannot fetch the authorities itself.
-    authorities = {} if environment.is_local else {BUNDLE_NAME: rds_ca_bundle(project.root / ".tools")}
     build_function(
         folder / RECOMMENDER,
         source_root=project.root,
@@ -56,9 +58,35 @@ def build_functions(project: Project, environment: Environment) -> Package:
         requirements=project.root / "requirements" / "functions.txt",
         platform=Platform.of_this_interpreter() if environment.is_local else LAMBDA,
         cache_dir=environment.state_dir / "build-cache",
-        extra_files=authorities,
+        extra_files=_authorities(project, environment),
     )
     return _package(folder, RECOMMENDER)
+
+
+def build_loader(project: Project, environment: Environment) -> Package:
+    """Build what the Glue job that loads embeddings runs into the environment's build folder.
+
+    Raises:
+        VectorOpsError: It cannot be built.
+        AwsError: The certificate authorities of RDS cannot be fetched.
+    """
+    folder = environment.state_dir / "build"
+    build_function(
+        folder / LOADER,
+        source_root=project.root,
+        entry_modules=LOADER_MODULES,
+        requirements=project.root / "requirements" / "glue.txt",
+        platform=Platform.of_this_interpreter() if environment.is_local else GLUE,
+        cache_dir=environment.state_dir / "build-cache",
+        extra_files=_authorities(project, environment),
+        max_bytes=None,
+    )
+    return _package(folder, LOADER)
+
+
+def _authorities(project: Project, environment: Environment) -> dict[str, Path]:
+    # What runs in a private subnet cannot fetch the authorities itself.
+    return {} if environment.is_local else {BUNDLE_NAME: rds_ca_bundle(project.root / ".tools")}
 
 
 def _copy(script: Path, folder: Path) -> Package:

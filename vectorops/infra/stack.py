@@ -26,6 +26,8 @@ class Stack:
     scripts_bucket: str
     recommendations_bucket: str
     glue_job_name: str
+    load_job_name: str
+    load_results_url: str
     catalog_database: str
     catalog_table: str
     source_database_host: str

@@ -145,6 +145,11 @@ data "aws_iam_policy_document" "job" {
 
 # Glue gives each worker a network interface in the connection's subnet, under the job's role.
 data "aws_iam_policy_document" "job_network" {
+  for_each = {
+    etl    = [aws_security_group.job.id]
+    loader = [aws_security_group.job.id, var.loader.database.client_security_group_id]
+  }
+
   # AWS knows no resource for these actions.
   statement {
     sid = "LookAtNetwork"
@@ -164,11 +169,10 @@ data "aws_iam_policy_document" "job_network" {
   statement {
     sid     = "JoinSubnet"
     actions = ["ec2:CreateNetworkInterface"]
-    resources = [
-      "${local.ec2_arn}:network-interface/*",
-      "${local.ec2_arn}:security-group/${aws_security_group.job.id}",
-      "${local.ec2_arn}:subnet/${var.subnets[0].id}",
-    ]
+    resources = concat(
+      ["${local.ec2_arn}:network-interface/*", "${local.ec2_arn}:subnet/${var.subnets[0].id}"],
+      [for group in each.value : "${local.ec2_arn}:security-group/${group}"],
+    )
   }
 
   statement {
@@ -213,7 +217,7 @@ resource "aws_iam_role_policy" "job" {
 resource "aws_iam_role_policy" "job_network" {
   name   = "join-network"
   role   = aws_iam_role.job.id
-  policy = data.aws_iam_policy_document.job_network.json
+  policy = data.aws_iam_policy_document.job_network["etl"].json
 }
 
 data "aws_iam_policy_document" "crawler" {

@@ -42,3 +42,13 @@ output "alerts_topic_arn" {
   description = "ARN of the SNS topic that is told of failed runs, and of alarms whose names start with the prefix; subscribe to it."
   value       = aws_sns_topic.alerts.arn
 }
+
+output "load_job_name" {
+  description = "Name of the Glue job that loads embeddings."
+  value       = aws_glue_job.embeddings.name
+}
+
+output "load_results_url" {
+  description = "s3:// prefix under which each of its runs leaves its report and rejected rows."
+  value       = local.results_url
+}

@@ -279,6 +279,62 @@ variable "extra_arguments" {
   }
 }
 
+variable "loader" {
+  description = <<-EOT
+    The job that loads embeddings from S3 into the vector database.
+    script_path and package_path: its script and its code on this machine. results_bucket: {name, arn}, for reports and
+    rejected rows. sources: what it may read, as "bucket/prefix". worker_type, worker_count and timeout_minutes: as of
+    the ETL job. max_streams: COPY streams into the database at once, 1 to 200.
+    database: host, port, name, the secret with its login, sslmode "verify-full" or "disable", and the security group
+    that is admitted to it.
+  EOT
+  type = object({
+    script_path     = string
+    package_path    = string
+    results_bucket  = object({ name = string, arn = string })
+    sources         = set(string)
+    worker_type     = optional(string, "G.1X")
+    worker_count    = optional(number, 3)
+    timeout_minutes = optional(number, 480)
+    max_streams     = optional(number, 16)
+    database = object({
+      host                     = string
+      port                     = number
+      name                     = string
+      secret_arn               = string
+      secret_kms_key_arn       = optional(string)
+      sslmode                  = optional(string, "verify-full")
+      client_security_group_id = string
+    })
+  })
+  nullable = false
+
+  validation {
+    condition     = fileexists(var.loader.script_path) && fileexists(var.loader.package_path)
+    error_message = "loader.script_path or loader.package_path is no file; `vectorops deploy` builds them."
+  }
+
+  validation {
+    condition     = alltrue([for source in var.loader.sources : can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]/[^*?]*$", source))])
+    error_message = "loader.sources are ${join(", ", var.loader.sources)}; each must be a bucket, a slash, and a prefix or nothing, such as my-bucket/embeddings/."
+  }
+
+  validation {
+    condition     = contains(["G.1X", "G.2X", "G.4X", "G.8X"], var.loader.worker_type) && var.loader.worker_count >= 2 && var.loader.worker_count <= 100 && floor(var.loader.worker_count) == var.loader.worker_count
+    error_message = "loader.worker_type must be G.1X, G.2X, G.4X or G.8X, and loader.worker_count a whole number from 2 to 100."
+  }
+
+  validation {
+    condition     = var.loader.timeout_minutes >= 1 && var.loader.timeout_minutes <= 2880 && var.loader.max_streams >= 1 && var.loader.max_streams <= 200 && floor(var.loader.max_streams) == var.loader.max_streams
+    error_message = "loader.timeout_minutes must be 1 to 2880, and loader.max_streams a whole number from 1 to 200."
+  }
+
+  validation {
+    condition     = contains(["verify-full", "disable"], var.loader.database.sslmode)
+    error_message = "loader.database.sslmode is \"${var.loader.database.sslmode}\"; it must be verify-full or disable."
+  }
+}
+
 variable "tags" {
   description = "Tags added to everything in this module, besides the provider's default tags."
   type        = map(string)

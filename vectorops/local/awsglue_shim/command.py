@@ -18,6 +18,7 @@ _CHECKOUT = SHIM_DIR.parents[2]
 _JAR_FOLDERS = (_CHECKOUT / ".tools" / "jars", Path("/usr/share/java"))
 _JAR_NAMES = ("mariadb-java-client*.jar", "mysql-connector*.jar", "postgresql*.jar")
 _JAVA_VERSIONS = (8, 11, 17)  # Spark 3.5 documentation, "Downloading"
+_TASK_ATTEMPTS = 4  # spark.task.maxFailures, which a local master takes for 1
 # Spark's own log has a file of its own, as it has a log group of its own on Glue.
 _LOG_SETTINGS = """\
 rootLogger.level = warn
@@ -129,7 +130,8 @@ def find_jars(folders: Sequence[Path] = _JAR_FOLDERS) -> list[Path]:
 
 def _settings(work_dir: Path, jars: Sequence[Path], cores: int, memory_mb: int) -> dict[str, str]:
     return {
-        "spark.master": f"local[{cores}]",
+        # A failed task is repeated as often as on Glue.
+        "spark.master": f"local[{cores},{_TASK_ATTEMPTS}]",
         "spark.driver.memory": f"{memory_mb}m",
         "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
         "spark.sql.shuffle.partitions": str(2 * cores),

@@ -44,6 +44,19 @@ variables {
   data_lake_bucket            = { name = "lake", arn = "arn:aws:s3:::lake" }
   scripts_bucket              = { name = "scripts", arn = "arn:aws:s3:::scripts" }
   script_path                 = "tests/script.py"
+  loader = {
+    script_path    = "tests/script.py"
+    package_path   = "tests/package.zip"
+    results_bucket = { name = "artifacts", arn = "arn:aws:s3:::artifacts" }
+    sources        = ["lake/", "given/embeddings/"]
+    database = {
+      host                     = "database.example.internal"
+      port                     = 5432
+      name                     = "vectors"
+      secret_arn               = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-2"
+      client_security_group_id = "sg-client"
+    }
+  }
   source_database = {
     host              = "mysql.example.internal"
     name              = "classicmodels"
@@ -115,7 +128,7 @@ run "the_job_may_read_exactly_its_secret_and_its_script" {
   }
 
   assert {
-    condition     = one([for s in data.aws_iam_policy_document.job_network.statement : s.resources if s.sid == "JoinSubnet"]) == toset(["arn:aws:ec2:eu-central-1:123456789012:network-interface/*", "arn:aws:ec2:eu-central-1:123456789012:security-group/${aws_security_group.job.id}", "arn:aws:ec2:eu-central-1:123456789012:subnet/subnet-1"])
+    condition     = one([for s in data.aws_iam_policy_document.job_network["etl"].statement : s.resources if s.sid == "JoinSubnet"]) == toset(["arn:aws:ec2:eu-central-1:123456789012:network-interface/*", "arn:aws:ec2:eu-central-1:123456789012:security-group/${aws_security_group.job.id}", "arn:aws:ec2:eu-central-1:123456789012:subnet/subnet-1"])
     error_message = "the job may join its own subnet under its own group only"
   }
 }

@@ -1,0 +1,139 @@
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { id = "eu-central-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/vectorops-test" }
+  }
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-central-1:123456789012:key/1" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-central-1:123456789012:vectorops-test-alerts" }
+  }
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = { arn = "arn:aws:events:eu-central-1:123456789012:rule/failed" }
+  }
+  mock_resource "aws_glue_connection" {
+    defaults = { arn = "arn:aws:glue:eu-central-1:123456789012:connection/vectorops-test-source" }
+  }
+  mock_resource "aws_db_instance" {
+    defaults = {
+      address            = "created.example.internal"
+      port               = 3306
+      master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1", secret_status = "active", kms_key_id = "k" }]
+    }
+  }
+}
+
+variables {
+  name_prefix                 = "vectorops-test"
+  vpc_id                      = "vpc-1"
+  subnets                     = [{ id = "subnet-1", availability_zone = "eu-central-1a" }, { id = "subnet-2", availability_zone = "eu-central-1b" }]
+  s3_prefix_list_id           = "pl-1"
+  endpoints_security_group_id = "sg-endpoints"
+  data_lake_bucket            = { name = "lake", arn = "arn:aws:s3:::lake" }
+  scripts_bucket              = { name = "scripts", arn = "arn:aws:s3:::scripts" }
+  script_path                 = "tests/script.py"
+  loader = {
+    script_path    = "tests/script.py"
+    package_path   = "tests/package.zip"
+    results_bucket = { name = "artifacts", arn = "arn:aws:s3:::artifacts" }
+    sources        = ["lake/", "given/embeddings/"]
+    database = {
+      host                     = "database.example.internal"
+      port                     = 5432
+      name                     = "vectors"
+      secret_arn               = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-2"
+      client_security_group_id = "sg-client"
+    }
+  }
+  source_database = {
+    host              = "mysql.example.internal"
+    name              = "classicmodels"
+    secret_arn        = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:reader"
+    security_group_id = "sg-source"
+  }
+}
+
+run "reads_given_prefixes_and_nothing_else_and_writes_results_only" {
+  command = apply
+
+  assert {
+    condition = { for s in data.aws_iam_policy_document.loader.statement : s.sid => s.resources if contains(["ReadScriptAndPackage", "ReadSources", "KeepResults", "ReadDatabaseCredentials"], s.sid) } == {
+      ReadScriptAndPackage    = toset(["arn:aws:s3:::scripts/glue/embeddings_load.py", "arn:aws:s3:::scripts/glue/embeddings_load.zip"])
+      ReadSources             = toset(["arn:aws:s3:::given/embeddings/*", "arn:aws:s3:::lake/*"])
+      KeepResults             = toset(["arn:aws:s3:::artifacts/loads/*"])
+      ReadDatabaseCredentials = toset(["arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-2"])
+    }
+    error_message = "script, package, sources, results and secret must be named exactly"
+  }
+
+  assert {
+    condition = { for s in data.aws_iam_policy_document.loader.statement : one(s.resources) => one(one(s.condition).values) if s.actions == toset(["s3:ListBucket"]) } == {
+      "arn:aws:s3:::given" = "embeddings/*"
+      "arn:aws:s3:::lake"  = "*"
+    }
+    error_message = "of each bucket only the given prefix may be listed"
+  }
+}
+
+run "sits_in_the_network_as_a_client_of_the_database" {
+  command = apply
+
+  assert {
+    condition     = aws_glue_job.embeddings.connections == tolist([aws_glue_connection.database.name]) && one(aws_glue_connection.database.physical_connection_requirements).security_group_id_list == toset([aws_security_group.job.id, "sg-client"])
+    error_message = "the workers must wear the group that the database admits"
+  }
+
+  assert {
+    condition     = aws_glue_connection.database.connection_type == "NETWORK" && length(coalesce(aws_glue_connection.database.connection_properties, {})) == 0
+    error_message = "the connection must hold no login"
+  }
+}
+
+run "is_told_where_the_database_is_and_that_it_must_be_verified" {
+  command = apply
+
+  assert {
+    condition = { for name, value in aws_glue_job.embeddings.default_arguments : name => value if startswith(name, "--database") } == {
+      "--database_host"       = "database.example.internal"
+      "--database_port"       = "5432"
+      "--database_name"       = "vectors"
+      "--database_secret_arn" = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-2"
+      "--database_sslmode"    = "verify-full"
+    }
+    error_message = "address and secret must reach the job, and TLS must be verified unless told otherwise"
+  }
+
+  assert {
+    condition     = output.load_job_name == "vectorops-test-embeddings-load" && output.load_results_url == "s3://artifacts/loads/" && aws_glue_job.embeddings.default_arguments["--results"] == output.load_results_url
+    error_message = "what starts the job and reads its result must be outputs"
+  }
+}
+
+run "rejects_a_source_that_names_no_bucket" {
+  command = plan
+
+  variables {
+    loader = {
+      script_path    = "tests/script.py"
+      package_path   = "tests/package.zip"
+      results_bucket = { name = "artifacts", arn = "arn:aws:s3:::artifacts" }
+      sources        = ["s3://lake/"]
+      max_streams    = 0
+      database       = { host = "h", port = 5432, name = "n", secret_arn = "a", client_security_group_id = "sg" }
+    }
+  }
+
+  expect_failures = [var.loader]
+}
