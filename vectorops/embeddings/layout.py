@@ -86,12 +86,13 @@ def detect_layout(source: str, head: bytes, id_names: Sequence[str], vector_name
     _refuse_binary(source, head)
     header, header_bytes, first_line = _header_of(source, head)
     delimiter, columns = _split_header(header)
-    try:
-        found = find_columns(source, columns, id_names, vector_names)
-    except InputDataError as exc:
-        is_header = any(name.casefold() in header.casefold() for name in (*id_names, *vector_names))
-        hint = exc.hint if is_header else "the first line must name the columns, as id,embedding does"
-        raise InputDataError(exc.what, why=f"its first line is {quote(header, 60)}", hint=hint) from exc
+    if _find(source, columns, id_names) is None:
+        raise InputDataError(
+            f"{source} has no column '{id_names[0]}'",
+            why=f"its first line is {quote(header, 60)}",
+            hint="the first line must name the columns, as id,embedding does; choose the id with --id-column",
+        )
+    found = find_columns(source, columns, id_names, vector_names)
     return Layout(**vars(found), delimiter=delimiter, header_bytes=header_bytes, first_line=first_line)
 
 
