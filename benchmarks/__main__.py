@@ -34,6 +34,10 @@ SUITES = {
         "small": ["--rows", "20000"],
         "full": ["--rows", "100000", "1000000", "5000000"],
     },
+    "spread": {
+        "small": ["--rows", "2000", "--dimension", "32"],
+        "full": ["--rows", "100000", "400000", "--dimension", "128"],
+    },
     "transform": {
         "small": ["--items", "110", "--rounds", "2"],
         "full": ["--items", "110", "10000", "100000", "1000000"],

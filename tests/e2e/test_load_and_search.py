@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.e2e.aws import client
 from tests.e2e.cli import Cli
 
 GOOD = 'id,embedding\nA,"[1,0,0]"\nB,"[0.9,0.1,0]"\nC,"[0,1,0]"\n'
@@ -103,3 +104,26 @@ def test_an_exported_table_can_be_loaded_again(stack: Cli, tmp_path: Path, name:
     assert stack.run("export", table, path).code == 2
     report = stack.ok("load-embeddings", path, "--table", table, "--json").json
     assert (report["read"], report["unchanged"]) == (3, 3)
+
+
+def test_spark_loads_what_this_machine_finds_there_already(stack: Cli, tmp_path: Path) -> None:
+    s3 = client(stack, "s3")
+    bucket = next(one["Name"] for one in s3.list_buckets()["Buckets"] if "ml-artifacts" in one["Name"])
+    s3.put_object(Bucket=bucket, Key="spread/a.csv", Body=GOOD.encode())
+    s3.put_object(Bucket=bucket, Key="spread/b.csv", Body=b'id,embedding\nD,"[0,0,1]"\nE,"[0,1]"\n')
+    load = (
+        "load-embeddings",
+        f"s3://{bucket}/spread/",
+        "--table",
+        "spread",
+        "--create",
+        "--on-error",
+        "reject",
+    )
+    answer = stack.run(*load, "--engine", "glue", "--rejects", tmp_path / "rejects.csv", "--json")
+    assert answer.code == 6, answer.err
+    assert (answer.json["inserted"], answer.json["rejected"]) == (4, 1)
+    assert f"s3://{bucket}/spread/b.csv,3," in (tmp_path / "rejects.csv").read_text()
+    again = stack.run(*load, "--rejects", tmp_path / "again.csv", "--json").json
+    assert (again["unchanged"], again["rejected"]) == (4, 1)
+    assert "Glue" in stack.run("load-embeddings", tmp_path, "--table", "spread", "--engine", "glue").err
