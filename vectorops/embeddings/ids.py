@@ -59,6 +59,8 @@ def parse_id(text: str, table: VectorTable) -> str | int | bytes:
 
 def parse_ids(ids: Any, table: VectorTable) -> Any | None:
     """Return the ids of `table`'s type for an Arrow array of strings, or None unless all are plainly good."""
+    if len(ids) == 0:
+        return pa.array([], id_arrow_type(table))
     if _any(pc.match_substring(ids, "\0")) or _any(pc.starts_with(ids, " ")):
         return None
     if _any(pc.equal(pc.ascii_trim(ids, BLANKS), "")):

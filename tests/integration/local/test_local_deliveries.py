@@ -141,13 +141,15 @@ def test_nothing_is_lost_or_delivered_twice_when_the_local_target_is_killed(envi
     assert numbers(delivery.wait_for("good/", 501)) == list(range(501))
 
 
-def test_a_deleted_delivery_stream_delivers_no_more_and_a_new_one_begins_anew(operator: Aws) -> None:
-    delivery = make_delivery_stream(operator)
-    delivery.send([{"n": 1}])
-    delivery.wait_for("good/", 1)
-    operator.client("firehose").delete_delivery_stream(DeliveryStreamName=delivery.name)
-    with pytest.raises(ClientError, match="not found"):
-        operator.client("firehose").describe_delivery_stream(DeliveryStreamName=delivery.name)
+def test_a_deleted_delivery_stream_delivers_no_more(operator: Aws) -> None:
+    deleted, other = make_delivery_stream(operator), make_delivery_stream(operator)
+    deleted.send([{"n": 1}])
+    deleted.wait_for("good/", 1)
+    operator.client("firehose").delete_delivery_stream(DeliveryStreamName=deleted.name)
+    deleted.send([{"n": 2}])
+    other.send([{"n": 3}])
+    other.wait_for("good/", 1)
+    assert numbers(deleted.lines("good/")) == [1]
 
 
 def test_records_cannot_be_put_past_the_stream(operator: Aws) -> None:

@@ -78,3 +78,11 @@ def test_many_ids_at_once_are_the_same_values() -> None:
 def test_a_column_of_another_type_is_refused() -> None:
     with pytest.raises(UsageError, match="its column id is numeric"):
         id_arrow_type(table(id_type="numeric"))
+
+
+@pytest.mark.parametrize("id_type", ["character varying", "integer", "uuid"])
+def test_no_ids_at_all_are_plainly_good(id_type: str) -> None:
+    target = table(id_type=id_type)
+    ids = parse_ids(pa.array([], pa.string()), target)
+    assert ids is not None
+    assert (len(ids), ids.type) == (0, id_arrow_type(target))

@@ -1,6 +1,5 @@
 """The thread of one delivery stream."""
 
-import contextlib
 import logging
 import threading
 from pathlib import Path
@@ -57,17 +56,15 @@ class Pump:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            with contextlib.suppress(StoppedError):
-                try:
-                    self._deliver_until_it_changes()
-                except (ClientError, BotoCoreError, LocalTargetError) as exc:
-                    logger.warning(
-                        "delivery stream %s: %s; trying again in %.0f s", self._name, exc, _RETRY_S
-                    )
-                    self._stopping.wait(_RETRY_S)
-                except Exception:
-                    logger.exception("delivery stream %s broke off; trying again", self._name)
-                    self._stopping.wait(_RETRY_S)
+            try:
+                self._deliver_until_it_changes()
+            except StoppedError:
+                return
+            except (ClientError, BotoCoreError, LocalTargetError) as exc:
+                logger.warning("delivery stream %s: %s; trying again", self._name, exc)
+            except Exception:
+                logger.exception("delivery stream %s broke off; trying again", self._name)
+            self._stopping.wait(_RETRY_S)
 
     def _deliver_until_it_changes(self) -> None:
         settings = self._settings()
