@@ -1,5 +1,5 @@
 #!/usr/bin/env sh
-# Passes every test: the quick tiers on two processes, and the end-to-end tests beside them, which mostly wait for Terraform.
+# Passes every test: the quick tiers on three processes, and the end-to-end tests beside them. Much of it waits.
 set -u
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,7 @@ trap 'kill "$end_to_end" 2>/dev/null; wait "$end_to_end"; rm -f "$log"' EXIT
 trap 'exit 130' INT TERM
 
 # By file: the tests of one file share servers that take seconds to start.
-.venv/bin/pytest --numprocesses 2 --dist loadfile tests/unit tests/integration
+.venv/bin/pytest --numprocesses 3 --dist loadfile tests/unit tests/integration
 status=$?
 
 echo "The end-to-end tests:"

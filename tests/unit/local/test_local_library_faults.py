@@ -11,7 +11,7 @@ pytest.importorskip("ministack", reason="the local target is not installed: make
 
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.iam_evaluator import EvalContext
-from ministack.services import athena, cloudwatch, ec2, firehose, glue, kinesis, lambda_svc, rds
+from ministack.services import athena, cloudwatch, ec2, firehose, glue, kinesis, lambda_svc, rds, s3
 
 RDS_TRUST = {
     "Effect": "Allow",
@@ -216,3 +216,10 @@ def test_lambda_takes_metrics_in_a_log_for_text() -> None:
     text = json.dumps({"_aws": {"Timestamp": 0, "CloudWatchMetrics": [directive]}, "Sales": 1})
     lambda_svc._emit_lambda_logs({"FunctionName": "shop"}, "1", text, False, 1)
     assert b"Sales" not in cloudwatch._list_metrics({"Namespace": ["shop"]}, {}, False)[2]
+
+
+def test_s3_forgets_the_tags_of_an_upload_in_parts() -> None:
+    s3._buckets["faulty"] = {"objects": {}}
+    s3._create_multipart_upload("faulty", "large", {"x-amz-tagging": "a=b"})
+    (upload,) = s3._multipart_uploads.values()
+    assert "a=b" not in str(upload)

@@ -61,12 +61,13 @@ def load(folder: LocalFolder, supervisor: DatabaseSupervisor, endpoint: LocalEnd
         kinesis,
         logs,
         rds,
+        s3,
         saving,
         sts,
     )
 
     saver = saving.StateSaver()
-    for service in (saving, alarms, athena, ec2, glue, glue_permissions, iam, kinesis, logs, sts):
+    for service in (saving, alarms, athena, ec2, glue, glue_permissions, iam, kinesis, logs, s3, sts):
         service.install()
     functions.install(folder.functions, endpoint)
     runs = glue_runs.install(folder.runs, endpoint, saver.note_change)
