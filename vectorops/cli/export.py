@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def export(
     context: typer.Context,
-    table: Annotated[str, typer.Argument(help="Table to export, such as item_emb.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Table to export, such as item_emb.")],
     destination: Annotated[
         str,
         typer.Argument(metavar="FILE", help="Path or s3://bucket/key that ends in .parquet, .csv or .npy."),
