@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -86,7 +86,23 @@ class ResourceProgress:
             yield Text(f"    and {len(self._running) - LONGEST_LIST} more", style="dim")
 
 
-class LoadProgress:
+class _Bar:
+    """A bar that moves where somebody watches."""
+
+    _console: Console
+    _bar: Progress
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()
+
+
+class LoadProgress(_Bar):
     """Shows rows, or what else is counted, how many a second and, where the size is known, the time left.
 
     Args:
@@ -115,15 +131,6 @@ class LoadProgress:
         self._bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
         self._task = self._bar.add_task(title, total=total_bytes, rows=0, rate=0.0)
 
-    def __enter__(self) -> "LoadProgress":
-        if self._console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()
-
     def advance(self, rows: int) -> None:
         """Take a number of rows that were just done."""
         self.update(self._rows + rows, 0)
@@ -139,7 +146,7 @@ class LoadProgress:
             self._console.print(f"{self._title}: {rows:,} {self._noun}, {rate:,.0f} {self._noun}/s")
 
 
-class IndexBuildProgress:
+class IndexBuildProgress(_Bar):
     """Shows the phase of an index build, its share of the table, the rows that are in, and the time.
 
     Args:
@@ -158,15 +165,6 @@ class IndexBuildProgress:
         columns += [TextColumn("{task.fields[rows]:,} rows"), TimeElapsedColumn()]
         self._bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
         self._task = self._bar.add_task(title, total=None, rows=0)
-
-    def __enter__(self) -> "IndexBuildProgress":
-        if self._console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()
 
     def update(self, progress: "BuildProgress") -> None:
         """Take a moment of the build; may be called on another thread."""

@@ -1,11 +1,12 @@
 """Building what Terraform uploads: the same sources always give the same bytes."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vectorops.database.authorities import BUNDLE_NAME, rds_ca_bundle
-from vectorops.infra.function_package import GLUE, LAMBDA, Platform, build_function
+from vectorops.infra.function_package import GLUE, LAMBDA, MAX_ZIPPED_BYTES, Platform, build_function
 from vectorops.settings import Environment, Project
 
 # One package serves both handlers: they share all but a few kilobytes.
@@ -50,17 +51,9 @@ def build_functions(project: Project, environment: Environment) -> Package:
         VectorOpsError: It cannot be built.
         AwsError: The certificate authorities of RDS cannot be fetched; functions on AWS carry them.
     """
-    folder = environment.state_dir / "build"
-    build_function(
-        folder / RECOMMENDER,
-        source_root=project.root,
-        entry_modules=HANDLERS,
-        requirements=project.root / "requirements" / "functions.txt",
-        platform=Platform.of_this_interpreter() if environment.is_local else LAMBDA,
-        cache_dir=environment.state_dir / "build-cache",
-        extra_files=_authorities(project, environment),
+    return _build(
+        project, environment, RECOMMENDER, HANDLERS, "functions.txt", LAMBDA, max_bytes=MAX_ZIPPED_BYTES
     )
-    return _package(folder, RECOMMENDER)
 
 
 def build_loader(project: Project, environment: Environment) -> Package:
@@ -70,18 +63,31 @@ def build_loader(project: Project, environment: Environment) -> Package:
         VectorOpsError: It cannot be built.
         AwsError: The certificate authorities of RDS cannot be fetched.
     """
+    return _build(project, environment, LOADER, LOADER_MODULES, "glue.txt", GLUE, max_bytes=None)
+
+
+def _build(
+    project: Project,
+    environment: Environment,
+    name: str,
+    entry_modules: Sequence[str],
+    requirements: str,
+    platform_on_aws: Platform,
+    *,
+    max_bytes: int | None,
+) -> Package:
     folder = environment.state_dir / "build"
     build_function(
-        folder / LOADER,
+        folder / name,
         source_root=project.root,
-        entry_modules=LOADER_MODULES,
-        requirements=project.root / "requirements" / "glue.txt",
-        platform=Platform.of_this_interpreter() if environment.is_local else GLUE,
+        entry_modules=entry_modules,
+        requirements=project.root / "requirements" / requirements,
+        platform=Platform.of_this_interpreter() if environment.is_local else platform_on_aws,
         cache_dir=environment.state_dir / "build-cache",
         extra_files=_authorities(project, environment),
-        max_bytes=None,
+        max_bytes=max_bytes,
     )
-    return _package(folder, LOADER)
+    return _package(folder, name)
 
 
 def _authorities(project: Project, environment: Environment) -> dict[str, Path]:
