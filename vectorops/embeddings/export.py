@@ -18,7 +18,8 @@ from vectorops.database.tables import VectorTable, vector_table
 from vectorops.embeddings.decoder import NATIVE_TYPES, Field, arrow_type, decode, read_blocks
 from vectorops.embeddings.export_files import NpyFiles, ParquetFile, Writer, appearing, check_free
 from vectorops.embeddings.reader import map_in_order
-from vectorops.errors import AwsError, DatabaseError, UsageError
+from vectorops.embeddings.sources import find_sources
+from vectorops.errors import AwsError, DatabaseError, InputDataError, UsageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -129,6 +130,8 @@ def _local_paths(
         return
     if s3 is None:
         raise UsageError(f"cannot write {destination}", why="no S3 client is given")
+    for name in [] if overwrite else names:
+        _check_free_in_s3(name, s3)
     from boto3.exceptions import S3UploadFailedError
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -141,6 +144,12 @@ def _local_paths(
                 s3.upload_file(str(path), bucket, key)
         except (BotoCoreError, ClientError, S3UploadFailedError) as exc:
             raise AwsError(f"cannot write {destination}", why=str(exc)) from exc
+
+
+def _check_free_in_s3(url: str, s3: "S3Client") -> None:
+    with contextlib.suppress(InputDataError):
+        find_sources([url], s3=s3)
+        raise UsageError(f"{url} is there already", hint="--overwrite replaces it")
 
 
 def _beside(destination: str) -> str:

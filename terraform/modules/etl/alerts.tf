@@ -6,14 +6,14 @@ locals {
 }
 
 resource "aws_cloudwatch_event_rule" "failed_run" {
-  name        = "${local.job_name}-failed"
-  description = "A run of ${local.job_name} failed or took too long."
+  name        = "${var.name_prefix}-failed-runs"
+  description = "A run of ${local.job_name} or ${local.loader_name} failed or took too long."
 
   event_pattern = jsonencode({
     source      = ["aws.glue"]
     detail-type = ["Glue Job State Change"]
     detail = {
-      jobName = [aws_glue_job.ratings.name]
+      jobName = [aws_glue_job.ratings.name, aws_glue_job.embeddings.name]
       state   = ["FAILED", "TIMEOUT"]
     }
   })
@@ -33,7 +33,7 @@ resource "aws_cloudwatch_event_target" "alerts" {
       state   = "$.detail.state"
     }
 
-    input_template = "\"Glue job <job> ended as <state>: <message>. Next: vectorops glue-status <run>\""
+    input_template = "\"Glue job <job> ended as <state>: <message>. Next: vectorops glue-status <run> --job <job>\""
   }
 }
 

@@ -139,6 +139,16 @@ def test_an_export_to_s3_can_be_loaded_from_there(loader: Loader, s3: "S3Client"
         assert counts(load_embeddings(loader.connection, sources, table="t")) == {"unchanged": ROWS}
 
 
+def test_an_object_is_replaced_only_when_told_so(loader: Loader, s3: "S3Client") -> None:
+    s3.create_bucket(Bucket="taken")
+    s3.put_object(Bucket="taken", Key="out.ids.npy", Body=b"mine")
+    with pytest.raises(UsageError, match=r"s3://taken/out\.ids\.npy is there already"):
+        export_table(loader.connection, "t", "s3://taken/out.npy", s3=s3)
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket="taken")["Contents"]] == ["out.ids.npy"]
+    export_table(loader.connection, "t", "s3://taken/out.npy", s3=s3, overwrite=True)
+    assert s3.get_object(Bucket="taken", Key="out.ids.npy")["Body"].read() != b"mine"
+
+
 def test_an_unknown_format_or_table_is_refused(loader: Loader) -> None:
     with pytest.raises(UsageError, match="says no format"):
         export_table(loader.connection, "t", "out.xlsx")

@@ -241,15 +241,15 @@ run "runs_when_scheduled" {
   }
 }
 
-run "a_failed_run_is_told_to_the_topic" {
+run "a_failed_run_of_either_job_is_told_to_the_topic" {
   command = apply
 
   assert {
     condition = jsondecode(aws_cloudwatch_event_rule.failed_run.event_pattern).detail == {
-      jobName = ["vectorops-test-ratings-etl"]
+      jobName = ["vectorops-test-ratings-etl", "vectorops-test-embeddings-load"]
       state   = ["FAILED", "TIMEOUT"]
     }
-    error_message = "the rule must match failed and timed-out runs of this job"
+    error_message = "the rule must match failed and timed-out runs of both jobs"
   }
 
   assert {
