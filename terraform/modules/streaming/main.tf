@@ -11,17 +11,14 @@ locals {
   # A folder an hour in UTC, as Firehose makes them unasked. The catalog's table computes the same names.
   hour_format = "yyyy/MM/dd/HH"
 
-  # An explicit default is missing from what AWS tells of a delivery stream, and would be a change in every plan.
-  transform_defaults = {
-    BufferSizeInMBs         = 1
-    BufferIntervalInSeconds = 60
-    NumberOfRetries         = 3
+  # AWS takes both buffering hints of the transform or neither. The provider forgets what equals a default of AWS, which
+  # would be a change in every plan: beside a hint that is none, a default is told a little lower.
+  are_default_hints = var.transform_buffer_mb == 1 && var.transform_buffer_seconds == 60
+  transform_hints = local.are_default_hints ? {} : {
+    BufferSizeInMBs         = var.transform_buffer_mb == 1 ? 0.9 : var.transform_buffer_mb
+    BufferIntervalInSeconds = var.transform_buffer_seconds == 60 ? 59 : var.transform_buffer_seconds
   }
-  transform_hints = {
-    BufferSizeInMBs         = var.transform_buffer_mb
-    BufferIntervalInSeconds = var.transform_buffer_seconds
-    NumberOfRetries         = var.transform_retries
-  }
+  transform_retries = var.transform_retries == 3 ? {} : { NumberOfRetries = var.transform_retries }
 }
 
 resource "aws_kinesis_stream" "activity" {
@@ -88,7 +85,7 @@ resource "aws_kinesis_firehose_delivery_stream" "recommendations" {
         }
 
         dynamic "parameters" {
-          for_each = { for name, value in local.transform_hints : name => value if value != local.transform_defaults[name] }
+          for_each = merge(local.transform_hints, local.transform_retries)
 
           content {
             parameter_name  = parameters.key

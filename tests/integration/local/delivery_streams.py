@@ -123,18 +123,24 @@ def make_delivery_stream(
     return made
 
 
+def destination_id(aws: Aws, name: str) -> str:
+    """Return the id of the only destination of a delivery stream."""
+    answer = aws.client("firehose").describe_delivery_stream(DeliveryStreamName=name)
+    return str(answer["DeliveryStreamDescription"]["Destinations"][0]["DestinationId"])
+
+
 def processing(function_arn: str, retries: int) -> Fields:
-    parameters = {"LambdaArn": function_arn, "BufferIntervalInSeconds": "0", "NumberOfRetries": str(retries)}
+    hints = {"BufferSizeInMBs": "1", "BufferIntervalInSeconds": "0"}
     return {
         "Enabled": True,
         "Processors": [
-            _processor("Lambda", parameters),
-            _processor("AppendDelimiterToRecord", {"Delimiter": "\\n"}),
+            processor("Lambda", {"LambdaArn": function_arn, "NumberOfRetries": str(retries), **hints}),
+            processor("AppendDelimiterToRecord", {"Delimiter": "\\n"}),
         ],
     }
 
 
-def _processor(kind: str, parameters: dict[str, str]) -> Fields:
+def processor(kind: str, parameters: dict[str, str]) -> Fields:
     return {
         "Type": kind,
         "Parameters": [

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.local.delivery_streams import DELIVER, READ, make_delivery_stream, wait_until
+from tests.integration.local.delivery_streams import (
+    DELIVER,
+    READ,
+    destination_id,
+    make_delivery_stream,
+    processor,
+    wait_until,
+)
 from tests.integration.local.local_targets import kill, operator_of
 from vectorops.aws import Aws
 from vectorops.local import down, status, up
@@ -110,13 +117,10 @@ def test_what_comes_after_a_change_is_delivered_by_the_new_settings(operator: Aw
     delivery = make_delivery_stream(operator)
     delivery.send([{"n": 1}])
     delivery.wait_for("good/", 1)
-    firehose = operator.client("firehose")
-    answer = firehose.describe_delivery_stream(DeliveryStreamName=delivery.name)
-    described = answer["DeliveryStreamDescription"]
-    firehose.update_destination(
+    operator.client("firehose").update_destination(
         DeliveryStreamName=delivery.name,
         CurrentDeliveryStreamVersionId="1",
-        DestinationId=described["Destinations"][0]["DestinationId"],
+        DestinationId=destination_id(operator, delivery.name),
         ExtendedS3DestinationUpdate={"Prefix": "better/"},
     )
     delivery.send([{"n": 2}])
@@ -169,6 +173,36 @@ def test_records_cannot_be_put_past_the_stream(operator: Aws) -> None:
 def test_what_the_local_target_does_not_do_is_refused(operator: Aws, changes: Any, message: str) -> None:
     with pytest.raises(ClientError, match=message):
         make_delivery_stream(operator, **changes)
+
+
+LONE_HINT = {"LambdaArn": "arn:aws:lambda:us-east-1:000000000000:function:f", "BufferSizeInMBs": "0.5"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"ProcessingConfiguration": {"Enabled": True, "Processors": [processor("Lambda", LONE_HINT)]}},
+            "Both BufferSizeInMBs and BufferIntervalInSeconds are required",
+        ),
+        ({"Prefix": "good/!{firehose:error-output-type}/"}, "Prefix must not contain"),
+        ({"ErrorOutputPrefix": ""}, "ErrorOutputPrefix must be set"),
+        ({"ErrorOutputPrefix": "bad/!{timestamp:yyyy}/"}, "ErrorOutputPrefix must contain"),
+    ],
+)
+def test_what_aws_would_refuse_is_refused_when_it_is_made_and_when_it_is_changed(
+    operator: Aws, changes: Any, message: str
+) -> None:
+    with pytest.raises(ClientError, match=message):
+        make_delivery_stream(operator, **changes)
+    name, firehose = make_delivery_stream(operator).name, operator.client("firehose")
+    with pytest.raises(ClientError, match=message):
+        firehose.update_destination(
+            DeliveryStreamName=name,
+            CurrentDeliveryStreamVersionId="1",
+            DestinationId=destination_id(operator, name),
+            ExtendedS3DestinationUpdate=changes,
+        )
 
 
 def test_a_delivery_stream_without_a_kinesis_stream_is_refused(operator: Aws) -> None:

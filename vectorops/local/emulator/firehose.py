@@ -22,6 +22,8 @@ from vectorops.local.emulator.mending import Function, need, replace
 Request = dict[str, Any]
 
 _DESCRIPTION = "ExtendedS3DestinationDescription"
+_ERROR_TYPE = "!{firehose:error-output-type}"
+_TRANSFORM_HINTS = ("BufferSizeInMBs", "BufferIntervalInSeconds")
 _NOT_DONE_HERE = ("DataFormatConversionConfiguration", "DynamicPartitioningConfiguration")
 
 
@@ -59,8 +61,8 @@ class DeliveryStreams:
         def create_delivery_stream(data: Request) -> Any:
             if data.get("DeliveryStreamType") != "KinesisStreamAsSource":
                 return _invalid("The local target delivers from Kinesis streams only.")
-            if refused := _refuse_destination(data.get("ExtendedS3DestinationConfiguration")):
-                return refused
+            if fault := _fault(data.get("ExtendedS3DestinationConfiguration")):
+                return _invalid(fault)
             response = original(data)
             name = data["DeliveryStreamName"]
             if response[0] == 200:
@@ -86,8 +88,11 @@ class DeliveryStreams:
         """UpdateDestination: what comes next is delivered by the new settings."""
 
         def update_destination(data: Request) -> Any:
-            if refused := _refuse_destination(data.get("ExtendedS3DestinationUpdate")):
-                return refused
+            stream = firehose._streams.get(data["DeliveryStreamName"])
+            before = stream["destinations"][0]["config"] if stream else {}
+            changes = data.get("ExtendedS3DestinationUpdate")
+            if fault := _fault(changes and before | changes):
+                return _invalid(fault)
             response = original(data)
             if pump := self._pumps.get(data["DeliveryStreamName"]):
                 pump.note_new_settings()
@@ -130,15 +135,40 @@ def install(folder: Path, endpoint: LocalEndpoint, on_change: Callable[[], None]
     return streams
 
 
-def _refuse_destination(configuration: Request | None) -> Any:
-    if configuration is None:
-        return _invalid("The local target delivers to extended S3 only.")
+def _fault(destination: Request | None) -> str:
+    """Return why a destination is refused, here or on AWS, or ""."""
+    if destination is None:
+        return "The local target delivers to extended S3 only."
     for field in _NOT_DONE_HERE:
-        if configuration.get(field, {}).get("Enabled"):
-            return _invalid(f"The local target does nothing of {field}; leave it out or disable it.")
-    if configuration.get("S3BackupMode") == "Enabled":
-        return _invalid("The local target keeps no backup of what came in; disable S3BackupMode.")
-    return None
+        if destination.get(field, {}).get("Enabled"):
+            return f"The local target does nothing of {field}; leave it out or disable it."
+    if destination.get("S3BackupMode") == "Enabled":
+        return "The local target keeps no backup of what came in; disable S3BackupMode."
+    return _prefix_fault(destination) or _hints_fault(destination)
+
+
+def _prefix_fault(destination: Request) -> str:
+    """Return what is wrong with the prefixes.
+
+    Source: Amazon Data Firehose Developer Guide, "Understand custom prefixes for Amazon S3 objects".
+    """
+    prefix, errors = destination.get("Prefix") or "", destination.get("ErrorOutputPrefix") or ""
+    if _ERROR_TYPE in prefix:
+        return f"Prefix must not contain {_ERROR_TYPE}."
+    if "!{" in prefix and not errors:
+        return "ErrorOutputPrefix must be set when Prefix contains expressions."
+    if "!{" in errors and _ERROR_TYPE not in errors:
+        return f"ErrorOutputPrefix must contain at least one occurrence of {_ERROR_TYPE}."
+    return ""
+
+
+def _hints_fault(destination: Request) -> str:
+    for processor in (destination.get("ProcessingConfiguration") or {}).get("Processors", []):
+        given = {parameter["ParameterName"] for parameter in processor.get("Parameters", [])}
+        if len(given.intersection(_TRANSFORM_HINTS)) == 1:
+            names = " and ".join(_TRANSFORM_HINTS)
+            return f"Both {names} are required to configure buffering for lambda processor."
+    return ""
 
 
 def _dest_description(original: Function) -> Function:
