@@ -50,6 +50,12 @@ resource "aws_glue_catalog_table" "recommendations" {
 
     ser_de_info {
       serialization_library = "org.openx.data.jsonserde.JsonSerDe"
+
+      # An event may name a field twice, or as "City" and "city": it is JSON, and would fail every query that meets it.
+      parameters = {
+        "case.insensitive"      = "FALSE"
+        "ignore.malformed.json" = "TRUE"
+      }
     }
 
     dynamic "columns" {

@@ -72,6 +72,24 @@ def test_partitions_are_computed_from_the_path(operator: Aws, table: dict[str, A
     assert ask(operator, table["database"], query) == [["2026/11/21/06", "2"], ["2026/11/21/07", "1"]]
 
 
+def test_a_line_that_names_a_field_twice_fails_the_query_unless_the_table_lets_it_pass(
+    operator: Aws, table: dict[str, Any]
+) -> None:
+    name, definition = table["database"], table["definition"]
+    operator.client("s3").put_object(
+        Bucket=name, Key="data/2026/11/21/08/twice", Body=b'{"who": "b", "who": "c"}\n'
+    )
+    query = "SELECT count(*), count(who) > 1 FROM events"
+    with pytest.raises(AssertionError, match="JSON transform error"):
+        ask(operator, name, query)
+    lenient = definition["StorageDescriptor"]["SerdeInfo"] | {"Parameters": {"ignore.malformed.json": "TRUE"}}
+    storage = definition["StorageDescriptor"] | {"SerdeInfo": lenient}
+    operator.client("glue").update_table(
+        DatabaseName=name, TableInput=definition | {"StorageDescriptor": storage}
+    )
+    assert ask(operator, name, query) == [["4", "true"]]
+
+
 def test_partitions_that_are_not_computed_are_no_silent_nothing(operator: Aws, table: dict[str, Any]) -> None:
     operator.client("glue").update_table(
         DatabaseName=table["database"],

@@ -40,17 +40,17 @@ def json_relation(table: Table, files: str) -> str:
     Raises:
         ValueError: A partition key is not computed from the path.
     """
-    columns = {
-        one["Name"]: firehose._hive_to_duckdb_type(one["Type"])
-        for one in table["StorageDescriptor"]["Columns"]
-    }
+    storage = table["StorageDescriptor"]
+    columns = {one["Name"]: firehose._hive_to_duckdb_type(one["Type"]) for one in storage["Columns"]}
     typed = ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind in columns.items())
     selected = [_identifier(name) for name in columns]
     selected += [
         f"{_value_of(key['Name'], table)} AS {_identifier(key['Name'])}" for key in table["PartitionKeys"]
     ]
+    is_lenient = storage.get("SerdeInfo", {}).get("Parameters", {}).get("ignore.malformed.json", "")
     options = (
-        f"format = 'newline_delimited', columns = {{{typed}}}, filename = true, hive_partitioning = false"
+        f"format = 'newline_delimited', columns = {{{typed}}}, filename = true, hive_partitioning = false, "
+        f"ignore_errors = {str(is_lenient.lower() == 'true').lower()}"
     )
     return f"(SELECT {', '.join(selected)} FROM read_json({files}, {options}))"  # noqa: S608 - all is quoted
 

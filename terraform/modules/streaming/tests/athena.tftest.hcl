@@ -108,6 +108,15 @@ run "the_table_has_the_fields_of_a_recommendation" {
   }
 }
 
+run "an_event_that_names_a_field_twice_fails_no_query" {
+  command = plan
+
+  assert {
+    condition     = aws_glue_catalog_table.recommendations.storage_descriptor[0].ser_de_info[0].parameters == tomap({ "case.insensitive" = "FALSE", "ignore.malformed.json" = "TRUE" })
+    error_message = "the names of fields must be told apart by case, and what cannot be read must not end the query"
+  }
+}
+
 run "queries_are_limited_whatever_the_client_asks_for" {
   command = plan
 
