@@ -52,10 +52,12 @@ install_packages() {
             fail "$python cannot make a virtual environment" "on Debian or Ubuntu: sudo apt-get install python3-venv"
     fi
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-    "$VENV/bin/uv" pip sync --quiet --python "$VENV/bin/python" --require-hashes \
+    # Compiled here and now, a command starts in a third of the time wherever Python may not keep what it compiles.
+    "$VENV/bin/uv" pip sync --quiet --compile-bytecode --python "$VENV/bin/python" --require-hashes \
         requirements/bootstrap.txt "requirements/$LEVEL.txt"
     # uv removes what is not listed, pip among it; the project itself comes last, from this folder.
     "$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --no-deps --no-build-isolation --editable .
+    "$VENV/bin/python" -m compileall -q vectorops
     echo "$LEVEL $(fingerprint "$LEVEL")" >"$STAMP"
 }
 

@@ -3,6 +3,9 @@
 set -u
 cd "$(dirname "$0")/.."
 
+# The tests start hundreds of processes; each of them would compile its modules anew.
+unset PYTHONDONTWRITEBYTECODE
+
 log=$(mktemp)
 .venv/bin/pytest tests/e2e >"$log" 2>&1 &
 end_to_end=$!

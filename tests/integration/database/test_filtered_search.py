@@ -153,12 +153,7 @@ def test_a_value_that_looks_like_sql_is_compared_as_it_stands(
     assert len(Searcher(products, table).search(VECTORS[42]).neighbours) == 10
 
 
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    derandomize=True,
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(low=st.integers(0, ROWS), width=st.integers(0, 400), k=st.integers(1, 30))
 def test_any_range_gives_as_many_rows_as_it_holds(
     products: Connection, table: VectorTable, low: int, width: int, k: int

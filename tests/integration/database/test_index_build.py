@@ -170,7 +170,7 @@ def wait_until_building(watcher: Connection, table: VectorTable) -> int:
         "SELECT pid FROM pg_stat_progress_create_index WHERE relid = %s::regclass AND tuples_done > 0"
         " AND phase LIKE 'building index%%'"
     )
-    for _ in range(2_000):
+    for _ in range(6_000):
         if row := watcher.execute(query, (table.full_name,)).fetchone():
             return int(row[0])
         time.sleep(0.01)
@@ -296,7 +296,9 @@ def test_rows_are_read_and_written_while_an_index_is_built_and_swapped(
     thread, failed = in_thread(read_and_write)
     try:
         build_index(vector_database, watcher, large, HALFVEC, SETTINGS)
-        time.sleep(0.3)
+        built = len(searches)
+        while len(searches) < built + 2 and thread.is_alive():
+            time.sleep(0.01)
     finally:
         done.set()
         thread.join()

@@ -2,10 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,16 +96,19 @@ class Spread:
         process.stdin = None
         return process
 
-    def backends_in_copy(self) -> Iterator[int]:
-        """Process ids of servers that are receiving staged rows, once there are any."""
+    def caught_in_copy(self, assignment: Assignment) -> "tuple[subprocess.Popen[str], list[int]]":
+        """Start a worker; return it stopped while it copies rows, and the servers that receive them."""
         query = (
             "SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY vectorops_staged%' AND state = 'active'"
         )
+        worker = self.start_worker(assignment)
         with connect(self.address) as connection:
-            while not (found := connection.execute(query.encode()).fetchall()):
+            while not connection.execute(query.encode()).fetchall():
+                assert worker.poll() is None, "the worker ended before it was seen copying rows"
                 time.sleep(0.002)
-        for (pid,) in found:
-            yield int(pid)
+            worker.send_signal(signal.SIGSTOP)
+            servers = [int(pid) for (pid,) in connection.execute(query.encode())]
+        return worker, servers
 
     def _stage(self, assignment: Assignment) -> str:
         with connect(self.address) as connection:

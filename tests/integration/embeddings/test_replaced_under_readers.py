@@ -1,6 +1,7 @@
 """Test 2 of replacing: nobody meets a table that is missing, empty, unindexed or half loaded."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,12 @@ class Seen:
     indexes: set[str | None] = field(default_factory=set)
     problems: list[BaseException] = field(default_factory=list)
     rounds: int = 0
+
+    def wait_for_looks(self, looks: int) -> None:
+        """Return when so many more have ended, or one has failed."""
+        until = self.rounds + looks
+        while self.rounds < until and not self.problems:
+            time.sleep(0.005)
 
 
 @contextmanager
@@ -98,11 +105,13 @@ def test_readers_meet_the_old_table_or_the_new_one_whole_and_indexed(
     loader: Loader, database_address: DatabaseAddress
 ) -> None:
     with readers(database_address, count, search, search_prepared, search_view) as seen:
+        seen.wait_for_looks(8)
         for number in range(2):
             rows = embeddings_csv(ROWS + number, 4, seed=number, prefix=f"n{number}-")
             loader.load(rows, "items", way=Way("replace"))
             roll_back(loader.connection, "items")
             roll_back(loader.connection, "items")
+        seen.wait_for_looks(8)
     assert seen.problems == []
     assert seen.sizes <= {ROWS, ROWS + 1}
     assert seen.indexes == {"items_embedding_idx"}
@@ -122,7 +131,12 @@ def test_writers_go_on_and_write_to_the_table_that_is_in_use(
         written.append(key)
 
     with readers(database_address, write) as seen:
-        report = loader.load(embeddings_csv(ROWS, 4, prefix="new"), "items", way=Way("replace"))
+        report = loader.load(
+            embeddings_csv(ROWS, 4, prefix="new"),
+            "items",
+            way=Way("replace"),
+            on_progress=lambda rows, bytes_read: seen.wait_for_looks(2),
+        )
     assert seen.problems == []
     new = {key for key in loader.rows("items") if key.startswith("w")}
     old = {key for key in loader.rows("vectorops_kept_public.items") if key.startswith("w")}
@@ -140,6 +154,7 @@ def test_a_rebuild_for_an_upsert_loses_no_write(loader: Loader, database_address
         written.append(key)
 
     with readers(database_address, write, count) as seen:
+        seen.wait_for_looks(2)
         way = Way(index_strategy="rebuild")
         report = loader.load(embeddings_csv(ROWS, 4, seed=9, prefix="old"), "items", way=way)
     assert seen.problems == []

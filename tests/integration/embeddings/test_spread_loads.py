@@ -2,6 +2,7 @@
 
 import gzip
 import secrets
+import signal
 from collections.abc import Sequence
 
 import psycopg
@@ -93,9 +94,10 @@ def test_a_worker_whose_connection_breaks_after_rows_were_copied_is_repeated(spr
     spread.loader.connection.execute("CREATE TABLE large (id varchar PRIMARY KEY, embedding vector(64))")
 
     def run(assignments: Sequence[Assignment], on_wait: OnWait) -> list[str]:
-        worker = spread.start_worker(assignments[0])
-        for pid in spread.backends_in_copy():
-            spread.loader.connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        worker, servers = spread.caught_in_copy(assignments[0])
+        for pid in servers:
+            spread.loader.connection.execute("SELECT pg_terminate_backend(%s, 60000)", (pid,))
+        worker.send_signal(signal.SIGCONT)
         _, errors = worker.communicate()
         assert worker.returncode == 3, errors
         return spread.run_threads(assignments, on_wait)
@@ -109,8 +111,7 @@ def test_a_worker_that_is_killed_and_one_that_runs_twice_leave_each_row_once(spr
     spread.loader.connection.execute("CREATE TABLE large (id varchar PRIMARY KEY, embedding vector(64))")
 
     def run(assignments: Sequence[Assignment], on_wait: OnWait) -> list[str]:
-        killed = spread.start_worker(assignments[0])
-        list(spread.backends_in_copy())
+        killed, _ = spread.caught_in_copy(assignments[0])
         killed.kill()
         killed.communicate()
         twins = [spread.start_worker(assignments[0]) for _ in range(2)]

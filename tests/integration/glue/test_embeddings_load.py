@@ -105,7 +105,7 @@ def job(
     yield Job(aws, database_address, Loader(connection, tmp_path), bucket, tmp_path)
 
 
-def break_one_stream(job: Job) -> None:
+def break_one_stream(job: Job, process: "subprocess.Popen[bytes]") -> None:
     """End the connection of a worker while it is copying rows."""
     query = """
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -113,6 +113,7 @@ def break_one_stream(job: Job) -> None:
     """
     with connect(job.address) as watching:
         while not watching.execute(query.encode()).fetchall():
+            assert process.poll() is None, "the run ended before a worker was seen copying rows"
             time.sleep(0.002)
 
 
@@ -121,7 +122,7 @@ def test_the_job_loads_each_row_once_although_spark_repeats_a_task(job: Job) -> 
     job.put("in/b.csv", embeddings_csv(2_000, 64, prefix="b") + 'c,"[1,2]"\n')
     sources, options = [f"s3://{job.bucket}/in/"], {"create": True, "on_error": "reject"}
     process = job.start("run1", sources=sources, table="public.docs", options=options)
-    break_one_stream(job)
+    break_one_stream(job, process)
     assert process.wait() == 0, job.output("run1")
     report = job.report("run1")["report"]
     assert (report["read"], report["inserted"], report["rejected"]) == (22_001, 22_000, 1)

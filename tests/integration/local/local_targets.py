@@ -31,6 +31,13 @@ def operator_of(environment: Environment) -> Aws:
     )
 
 
+def wait_until_saved(environment: Environment, service: str, text: str) -> None:
+    """Wait until the saved state of a service holds `text`: it is written soon after a change."""
+    path = environment.state_dir / "local" / "emulator" / f"{service}.json"
+    while not path.is_file() or text not in path.read_text(encoding="utf-8"):
+        time.sleep(0.05)
+
+
 def kill(pid: int | None) -> None:
     """Kill a process and wait until it has ended."""
     assert pid

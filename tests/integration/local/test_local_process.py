@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.integration.local.local_databases import address_of, create_instance, describe
-from tests.integration.local.local_targets import has_ended, kill, operator_of
+from tests.integration.local.local_targets import has_ended, kill, operator_of, wait_until_saved
 from vectorops.database.connection import connect
 from vectorops.errors import LocalTargetError
 from vectorops.local import LocalStatus, down, endpoint, reset, status, up
@@ -106,7 +106,8 @@ def test_a_killed_server_is_reported_and_loses_nothing_when_started_again(enviro
     instance = create_instance(operator_of(environment), "vectors")
     with connect(address_of(operator_of(environment), instance)) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
-    time.sleep(1)  # What was changed a second ago must be on disk.
+    wait_until_saved(environment, "rds", '"available"')
+    wait_until_saved(environment, "secretsmanager", instance["MasterUserSecret"]["SecretArn"])
     kill(first.pid)
     crashed = status(environment)
     assert (crashed.state, crashed.last_error) == ("crashed", f"process {first.pid} ended without stopping")

@@ -86,7 +86,7 @@ def test_undamaged_files_are_read_to_the_bit(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 @given(place=st.integers(0, 1 << 20), damage=st.binary(min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_overwritten_bytes_never_crash_the_reader(name: str, place: int, damage: bytes) -> None:
     content = FILES[name]
     place %= len(content)
@@ -101,7 +101,7 @@ def test_overwritten_bytes_never_crash_the_reader(name: str, place: int, damage:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name not in ("csv", "json lines")])
 @given(size=st.integers(0, 1 << 20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_file_that_is_cut_short_is_refused(name: str, size: int) -> None:
     content = FILES[name]
     with pytest.raises(InputDataError):

@@ -49,7 +49,7 @@ def parse(file: CsvFile) -> list[Parsed]:
 
 
 @given(st.one_of(BROKEN, BROKEN.map(lambda end: b"id,embedding\n" + end), BROKEN.map(lambda end: GOOD + end)))
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 def test_no_file_whatever_breaks_the_reader(data: bytes) -> None:
     try:
         file = open_bytes(data)
@@ -61,7 +61,7 @@ def test_no_file_whatever_breaks_the_reader(data: bytes) -> None:
 
 
 @given(st.binary(max_size=20), st.integers(0, 60), st.sampled_from([gzip.compress, zstandard.compress]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_damaged_compressed_files_are_refused_or_read(
     damage: bytes, place: int, compress: "type[bytes]"
 ) -> None:

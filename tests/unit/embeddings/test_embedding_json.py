@@ -52,7 +52,7 @@ FILES = [
 
 
 @given(lines(), st.sampled_from([*FILES]), st.sampled_from(["character varying", "integer"]))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_both_ways_give_the_same_rows(text: str, file: JsonFile, id_type: str) -> None:
     target = with_metadata(table(2, id_type))
     careful = parse_carefully(block(text, 1), file.columns, target)

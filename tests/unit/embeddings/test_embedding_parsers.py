@@ -126,7 +126,7 @@ def file_for_a_table(draw: st.DrawFn) -> tuple[bytes, Layout, VectorTable]:
 
 
 @given(file_for_a_table())
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_both_parsers_agree_on_every_type_of_vector_and_of_other_columns(
     file: tuple[bytes, Layout, VectorTable],
 ) -> None:
@@ -181,7 +181,7 @@ def same(left: Batch, right: Batch) -> bool:
 
 
 @given(st.one_of(file_of_texts(), file_of_columns()), TABLES)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_the_fast_parser_agrees_with_the_careful_one_or_stays_silent(
     file: tuple[bytes, Layout], target: VectorTable
 ) -> None:
@@ -196,7 +196,7 @@ def test_the_fast_parser_agrees_with_the_careful_one_or_stays_silent(
     st.sampled_from(["id,embedding", "embedding;id", "id\t0\t1", "id,note,embedding"]),
     TABLES,
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_bytes_get_the_same_answer_from_both_parsers(
     data: bytes, header: str, target: VectorTable
 ) -> None:

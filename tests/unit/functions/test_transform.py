@@ -147,7 +147,7 @@ events = st.fixed_dictionaries(
 
 
 @given(payloads=st.lists(st.binary(max_size=40) | values | events, max_size=12))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_comes_every_record_id_is_returned_once_in_order(payloads: list[object]) -> None:
     event = firehose_event(
         *(json.dumps(one).encode() if not isinstance(one, bytes) else one for one in payloads)

@@ -50,7 +50,7 @@ def test_finds_what_comparing_every_vector_in_double_precision_finds(rows: int) 
     seed=st.integers(0, 10_000),
     values=st.sampled_from([2, 3, 1_000]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_equal_scores_come_by_id_however_many_there_are(rows: int, k: int, seed: int, values: int) -> None:
     rng = np.random.default_rng(seed)
     items = rng.integers(1, values, (rows, 3), endpoint=True).astype(np.float32)
