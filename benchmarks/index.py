@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 
 from benchmarks.load import server
-from benchmarks.vectors import clustered_vectors, fill_table, recall, true_neighbours
+from benchmarks.vectors import clustered_vectors, fill_table, parser_of, recall, true_neighbours
 from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.database.index_build import build_index
 from vectorops.database.index_plan import IndexPlan, plan_index
@@ -28,7 +28,7 @@ DEFAULTS = {"maintenance_work_mem": "64MB", "max_parallel_maintenance_workers": 
 
 
 def main() -> None:
-    options = parse_options()
+    options = parser_of(__doc__, queries=1_000, runs=1).parse_args()
     vectors = clustered_vectors(options.rows, options.dimension)
     queries = clustered_vectors(options.queries, options.dimension, seed=2)
     truth = true_neighbours(vectors, queries)
@@ -45,19 +45,6 @@ def main() -> None:
             figures.append(by_vectorops(connection, address))
             figures[-1]["recall"] = recall(connection, None, queries, truth)
     report(figures, options)
-
-
-def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--dimension", type=int, default=384)
-    parser.add_argument("--queries", type=int, default=1_000)
-    parser.add_argument("--runs", type=int, default=1, help="the medians of so many runs are compared")
-    parser.add_argument("--folder", type=Path, help="where there is room for the database")
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
-    return parser.parse_args()
 
 
 def by_defaults(connection: psycopg.Connection[Any]) -> dict[str, Any]:

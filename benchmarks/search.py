@@ -21,7 +21,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from benchmarks.load import SQL, server
-from benchmarks.vectors import clustered_vectors, fill_table, recall, true_neighbours
+from benchmarks.vectors import clustered_vectors, fill_table, parser_of, recall, true_neighbours
 from vectorops.database.connection import DatabaseAddress, connect, register_vector_types
 from vectorops.database.index_build import BuildSettings, build_index
 from vectorops.database.index_spec import IndexSpec
@@ -71,18 +71,10 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--dimension", type=int, default=384)
-    parser.add_argument("--queries", type=int, default=500)
+    parser = parser_of(__doc__, queries=500, runs=3)
     parser.add_argument("--recall", type=float, default=0.95, help="that both must reach")
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4], help="that search at once")
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each is measured")
-    parser.add_argument("--runs", type=int, default=3, help="the medians of so many runs are compared")
-    parser.add_argument("--folder", type=Path, help="where there is room for the database")
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
     return parser.parse_args()
 
 

@@ -1,5 +1,7 @@
 """Generated vectors that lie as those of text do: in clusters, and in few of their dimensions."""
 
+import argparse
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,18 @@ from vectorops.database.tables import vector_table
 LATENT = 64
 CLUSTERS = 200
 CHUNK = 5_000
+
+
+def parser_of(doc: str | None, *, queries: int, runs: int) -> argparse.ArgumentParser:
+    """Return the options of a benchmark that searches, with its defaults."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--dimension", type=int, default=384)
+    parser.add_argument("--queries", type=int, default=queries)
+    parser.add_argument("--runs", type=int, default=runs, help="the medians of so many runs are compared")
+    parser.add_argument("--folder", type=Path, help="where there is room for the database")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    return parser
 
 
 def clustered_vectors(rows: int, dimension: int, seed: int = 1) -> NDArray[np.float32]:

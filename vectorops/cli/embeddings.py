@@ -30,7 +30,9 @@ def load_embeddings(
     context: typer.Context,
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE…", help="Path, 'glob', s3://bucket/key, s3://bucket/prefix/, or -."),
+        typer.Argument(
+            metavar="SOURCE…", help="Path, folder, 'glob', s3://bucket/key, s3://bucket/prefix/, or -."
+        ),
     ],
     table: Annotated[str, typer.Option(help="Table to load into, such as item_emb.")],
     mode: Annotated[

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def search(
     context: typer.Context,
-    table: Annotated[str, typer.Argument(help="Table to search, such as item_emb.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Table to search, such as item_emb.")],
     id: Annotated[
         str | None, typer.Option(help="Search for the neighbours of this row, itself left out.")
     ] = None,

@@ -149,7 +149,7 @@ def _local_paths(
 def _check_free_in_s3(url: str, s3: "S3Client") -> None:
     with contextlib.suppress(InputDataError):
         find_sources([url], s3=s3)
-        raise UsageError(f"{url} is there already", hint="--overwrite replaces it")
+        raise UsageError(f"{url} is there already", hint="choose another key, or replace it with --overwrite")
 
 
 def _beside(destination: str) -> str:
