@@ -1,4 +1,4 @@
-"""Loading CSV files from S3 by one process, and by Spark in several streams, into the same empty table.
+"""Loading CSV files from S3 by one process, and by Spark in several streams, into an empty table.
 
 Both run on this machine, which so has to do the work of the workers, of the database and of S3: the figures
 say what starting Spark costs and what a stream does a second, not what several machines do.
@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.etl import KEYS, NAME, Surroundings, prepare_catalog, surroundings
+from benchmarks.load import TABLE, prepare
 from vectorops.database.connection import DatabaseAddress, connect
-from vectorops.database.migrations import apply_migrations
 from vectorops.embeddings.load import load_embeddings
 from vectorops.embeddings.sources import find_sources
 from vectorops.infra.packages import build_loader
@@ -63,8 +63,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as name, surroundings(Path(name)) as around:
         prepare_catalog(around)
         upload_package(around)
-        with connect(address(around)) as connection:
-            apply_migrations(connection, CHECKOUT / "sql")
         figures = [one for rows in options.rows for one in measure(around, rows, options.dimension)]
     for one in figures:
         print(
@@ -98,7 +96,7 @@ def measure(around: Surroundings, rows: int, dimension: int) -> list[Figures]:
     figures = []
     for contender, load in contenders.items():
         with connect(address(around)) as connection:
-            connection.execute("DROP TABLE IF EXISTS public.docs")
+            prepare(connection, dimension)
             connection.execute("CHECKPOINT")
         started = time.perf_counter()
         load_s = load(around, rows)
@@ -126,14 +124,14 @@ def by_this_process(around: Surroundings, rows: int) -> float:
     """Return the seconds that loading took."""
     sources = find_sources([f"s3://{NAME}/{rows}/"], s3=around.aws.client("s3"))
     with closing(connect(address(around))) as connection:
-        return load_embeddings(connection, sources, table="public.docs", create=True).elapsed_s
+        return load_embeddings(connection, sources, table=TABLE).elapsed_s
 
 
 def by_spark(around: Surroundings, rows: int, streams: int) -> float:
     """Return the seconds that loading took, without those for starting."""
     work_dir = Path(tempfile.mkdtemp(dir=around.folder))
     where = address(around)
-    load: dict[str, Any] = {"sources": [f"s3://{NAME}/{rows}/"], "table": "public.docs", "way": {}}
+    load: dict[str, Any] = {"sources": [f"s3://{NAME}/{rows}/"], "table": TABLE, "way": {}, "options": {}}
     arguments = {
         "JOB_NAME": "spread",
         "JOB_RUN_ID": work_dir.name,
@@ -145,7 +143,7 @@ def by_spark(around: Surroundings, rows: int, streams: int) -> float:
         "database_sslmode": "disable",
         "max_streams": str(streams),
         "results": f"s3://{NAME}/loads/",
-        "load": json.dumps({**load, "options": {"create": True}}),
+        "load": json.dumps(load),
     }
     argv, env = spark_command(
         CHECKOUT / "vectorops" / "glue" / "embeddings_load.py",

@@ -191,7 +191,7 @@ def show_load(console: Console, report: "LoadReport") -> None:
     console.print(table)
     if report.index_strategy == "rebuild" and report.mode != "replace":
         console.print(f"  into a new table: {escape(report.index_reason)}")
-    elif report.index_strategy == "insert":
+    elif report.index_strategy == "insert" and report.inserted + report.updated:
         console.print(f"  through the index: {escape(report.index_reason)}")
     if report.resumed_files:
         console.print(f"  {report.resumed_files:,} files had been read by an interrupted load")

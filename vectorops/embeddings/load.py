@@ -42,7 +42,8 @@ class LoadReport:
         elapsed_s: Seconds from the call to the commit.
         created: Whether the table was made for this load.
         dry_run: Whether nothing was written; the counts say what would have been.
-        index_strategy: "insert" if rows went through the indexes, "rebuild" if into a new table.
+        index_strategy: "insert" if rows went through the indexes, "rebuild" if into a new table; None where
+            there were none.
         index_reason: Why so, for people.
         kept: Name of the table that was replaced and can be rolled back to, or None.
         resumed_files: Files that an interrupted load had read to their ends.

@@ -33,10 +33,11 @@ class Choice:
     """A strategy.
 
     Attributes:
+        strategy: None where there are no indexes.
         reason: Why, for people.
     """
 
-    strategy: IndexStrategy
+    strategy: IndexStrategy | None
     reason: str
 
 
@@ -66,8 +67,10 @@ def choose_strategy(
     if wanted == "rebuild":
         check_replaceable(connection, table)
         return Choice("rebuild", "as asked for")
-    if wanted == "insert" or not indexes:
-        return Choice("insert", "as asked for" if wanted == "insert" else "the table has no vector index")
+    if not indexes:
+        return Choice(None, "")
+    if wanted == "insert":
+        return Choice("insert", "as asked for")
     if changes.rows < _LEAST_ROWS:
         return Choice("insert", f"only {changes.rows:,} rows change")
     if obstacle := _obstacle(connection, table):

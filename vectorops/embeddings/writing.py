@@ -62,7 +62,7 @@ class Outcome:
 
     Attributes:
         changes: In rows.
-        strategy: How the rows met the vector indexes, or None where there was no table before.
+        strategy: How the rows met the vector indexes, or None where there were none.
         reason: Why so, for people.
         successor: Table that is to take the place of the one loaded, or None.
         snapshot: From before the new table was filled, when writers of the old one were not kept waiting.
@@ -188,7 +188,7 @@ def _write_staged(connection: psycopg.Connection[Any], intake: Intake, way: Way)
         return _rebuild(connection, intake, way, choice.reason)
     is_append = way.mode == "append"
     changes = _append(connection, intake) if is_append else staging.merge_staging(connection, table)
-    return Outcome(changes, "insert", choice.reason)
+    return Outcome(changes, choice.strategy, choice.reason)
 
 
 def _rebuild(connection: psycopg.Connection[Any], intake: Intake, way: Way, reason: str) -> Outcome:

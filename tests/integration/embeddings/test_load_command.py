@@ -54,5 +54,15 @@ def test_the_way_past_an_index_is_reported_with_its_reason(commands: Commands, l
     commands.json("load-embeddings", few, "--table", "new", "--create")
     answer = commands.run("load-embeddings", many, "--table", "new", "--index-strategy", "rebuild")
     assert "into a new table: as asked for" in answer.stdout
-    answer = commands.run("load-embeddings", few, "--table", "new")
-    assert "through the index: only 0 rows change" in answer.stdout
+    again = commands.run("load-embeddings", few, "--table", "new")
+    assert "the index" not in again.stdout, "nothing was written"
+    other = loader.write(GOOD.replace("1,2,3", "3,2,1"), "other.csv")
+    answer = commands.run("load-embeddings", other, "--table", "new")
+    assert "through the index: only 1 rows change" in answer.stdout
+
+
+def test_a_table_without_an_index_is_not_said_to_have_one(commands: Commands, loader: Loader) -> None:
+    for text in (GOOD, GOOD.replace("1,2,3", "3,2,1")):
+        answer = commands.run("load-embeddings", loader.write(text), "--table", "public.t")
+        assert "Loaded public.t" in answer.stdout
+        assert "index" not in answer.stdout
