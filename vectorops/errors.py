@@ -55,6 +55,10 @@ class InputDataError(VectorOpsError):
     exit_code = 7
 
 
+class NoRowsError(InputDataError):
+    """A file is whole and has no rows."""
+
+
 class JobFailedError(VectorOpsError):
     """A job ended in another state than success."""
 

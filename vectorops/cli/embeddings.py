@@ -199,3 +199,5 @@ def show_load(console: Console, report: "LoadReport") -> None:
         console.print(f"  the old table is kept: 'vectorops rollback {escape(report.table)}' puts it back")
     if report.ignored_columns:
         console.print(f"  columns left aside: {escape(', '.join(report.ignored_columns))}")
+    if report.empty_files:
+        console.print(f"  without rows, passed over: {escape(', '.join(report.empty_files))}")

@@ -97,8 +97,8 @@ def _report(state: AppState, run_id: str, values: dict[str, Any], rejects_path: 
         bucket, prefix = _results(state, run_id)
         state.aws.client("s3").download_file(bucket, f"{prefix}{REJECTS}", str(path))
         state.note(f"the rejected rows are in s3://{bucket}/{prefix}{REJECTS} too")
-    columns = tuple(values["ignored_columns"])
-    return LoadReport(**values | {"rejects_path": path, "ignored_columns": columns})
+    lists = {name: tuple(values[name]) for name in ("ignored_columns", "empty_files")}
+    return LoadReport(**values | lists | {"rejects_path": path})
 
 
 def _results(state: AppState, run_id: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from vectorops.embeddings.layout import Columns, find_columns
 from vectorops.embeddings.seekable import damage_named, open_pieces, open_seekable
 from vectorops.embeddings.sources import Source
 from vectorops.embeddings.streams import Meter
-from vectorops.errors import InputDataError
+from vectorops.errors import InputDataError, NoRowsError
 
 PARQUET = b"PAR1"
 ARROW_FILE = b"ARROW1"
@@ -104,7 +104,7 @@ def open_columns(
     with damage_named(source.name):
         rows = _first_rows(source, kind)
         if rows is None:
-            raise InputDataError(f"{source.name} has no rows")
+            raise NoRowsError(f"{source.name} has no rows")
         names = rows.schema.names
         if len(set(names)) < len(names):
             raise InputDataError(f"{source.name} has two columns of the same name")

@@ -164,7 +164,7 @@ class _SpreadIntake(Intake):
     def stage(self, connection: psycopg.Connection[Any]) -> None:
         """Have all rows put into the staging table of the area."""
         self._area.create_tables(connection, self.plan.table)
-        answers = self._run(self._assignments(), self._show_progress)
+        answers = self._run(self._assignments(), self._show_progress) if self.plan.files else []
         if error := first_error(answers):
             raise error
         parts = self._area.parts()

@@ -16,7 +16,7 @@ from vectorops.embeddings.sources import Source
 from vectorops.embeddings.streams import Meter, Readable, decompress, metered, read_pieces, skip
 from vectorops.embeddings.text import BLANKS
 from vectorops.embeddings.vectors import count_components
-from vectorops.errors import InputDataError
+from vectorops.errors import NoRowsError
 
 _HEAD_BYTES = 1 << 20
 _ROWS_COMPARED = 10
@@ -111,7 +111,7 @@ def _first_rows(source: str, head: bytes, is_whole: bool, layout: Layout) -> lis
     """Return the well-formed records in the head."""
     data = head[layout.header_bytes :]
     if is_whole and not data.strip(BLANKS.encode()):
-        raise InputDataError(f"{source} has a header and no rows")
+        raise NoRowsError(f"{source} has a header and no rows")
     whole = data if is_whole else data[: record_end(data) or data.rfind(b"\n") + 1]
     rows = []
     for record in read_records(whole, layout.first_line, layout.delimiter):

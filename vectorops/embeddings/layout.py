@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vectorops.embeddings.text import BLANKS, quote
-from vectorops.errors import InputDataError
+from vectorops.errors import InputDataError, NoRowsError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DELIMITERS = ",;\t|"
@@ -129,7 +129,7 @@ def find_columns(
 
 def _refuse_binary(source: str, head: bytes) -> None:
     if not head.removeprefix(BYTE_ORDER_MARK).strip():
-        raise InputDataError(f"{source} is empty", hint="a CSV file begins with a line such as id,embedding")
+        raise NoRowsError(f"{source} is empty", hint="a CSV file begins with a line such as id,embedding")
     kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
     if kind or b"\0" in head.split(b"\n", 1)[0]:
         raise InputDataError(

@@ -36,6 +36,7 @@ class LoadReport:
         rejected: Rows that were not loaded.
         rejects_path: File that holds them, or None when there is none.
         ignored_columns: Columns of the files that the table does not have, or of a type that is not loaded.
+        empty_files: Sources without rows, which were passed over.
         bytes_read: Of the sources as they are stored.
         checksum: SHA-256 of those bytes, in the order of the sources; None where some were read before, or by
             other processes.
@@ -58,6 +59,7 @@ class LoadReport:
     rejected: int
     rejects_path: Path | None
     ignored_columns: tuple[str, ...]
+    empty_files: tuple[str, ...]
     bytes_read: int
     checksum: str | None
     elapsed_s: float
@@ -129,7 +131,9 @@ def load_embeddings(
         rejects = RejectsFile(rejects_path or default_path(table)) if on_error == "reject" else StopAtFirst()
     loading = _Loading(
         connection,
-        lambda: prepare(connection, sources, table, create=create, columns=columns),
+        lambda: prepare(
+            connection, sources, table, create=create, columns=columns, may_be_empty=way.mode == "replace"
+        ),
         lambda plan: open_intake(plan, rejects, on_progress),
         rejects,
         way,
@@ -233,6 +237,7 @@ def _report(intake: Intake, way: Way, outcome: Outcome, *, dry_run: bool) -> Loa
         rejected=rejects.count,
         rejects_path=None if dry_run else rejects.path,
         ignored_columns=plan.ignored,
+        empty_files=plan.empty_files,
         bytes_read=intake.bytes_read,
         checksum=intake.checksum,
         elapsed_s=0.0,

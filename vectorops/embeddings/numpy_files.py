@@ -17,7 +17,7 @@ from vectorops.embeddings.layout import Columns, find_columns
 from vectorops.embeddings.seekable import damage_named, open_pieces, open_seekable
 from vectorops.embeddings.sources import Source
 from vectorops.embeddings.streams import Meter, read_pieces
-from vectorops.errors import InputDataError
+from vectorops.errors import InputDataError, NoRowsError
 
 NPY = b"\x93NUMPY"
 NPZ = b"PK\x03\x04"
@@ -88,7 +88,7 @@ def open_numpy(
         )
         rows = next(_batches(source, arrays, names, _LOOK_ROWS), None)
         if rows is None:
-            raise InputDataError(f"{source.name} has no rows")
+            raise NoRowsError(f"{source.name} has no rows")
         check_types(source.name, rows.schema, columns)
         dimensions, id_type = summarize(rows, columns)
     return NumpyFile(source, columns, dimensions, id_type, is_archive)

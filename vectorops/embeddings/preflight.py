@@ -14,7 +14,7 @@ from vectorops.embeddings.files import EmbeddingFile, open_file
 from vectorops.embeddings.ids import id_arrow_type
 from vectorops.embeddings.metadata import is_loadable
 from vectorops.embeddings.sources import Source
-from vectorops.errors import DatabaseError, InputDataError
+from vectorops.errors import DatabaseError, InputDataError, NoRowsError
 
 _ID_COLUMN = "id"
 _VECTOR_COLUMNS = ("embedding", "vector")
@@ -36,11 +36,13 @@ class Plan:
         table: Where to; its dimension is known, and its metadata are the columns that all files have.
         files: Where from.
         created: Whether the table was created, in the current transaction.
+        empty_files: Names of the sources without rows, which are passed over.
     """
 
     table: VectorTable
     files: Sequence[EmbeddingFile]
     created: bool
+    empty_files: tuple[str, ...] = ()
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -57,26 +59,46 @@ def prepare(
     *,
     create: bool,
     columns: Columns,
+    may_be_empty: bool = False,
 ) -> Plan:
     """Find or create the table, look at the beginning of every file, and compare the two.
 
+    Files without rows, as tools write them beside others, are passed over; if all are such, it takes a table
+    that is there, and `may_be_empty`.
+
     Raises:
-        InputDataError: A file cannot be read, or has vectors of other dimensions only.
+        InputDataError: A file cannot be read, no file has rows, or one has vectors of other dimensions only.
         UsageError: The table's ids are of a type that cannot be loaded.
         DatabaseError: There is no such table and `create` is false, or the log of loads is missing.
         AwsError: S3 refused.
     """
     _check_log(connection)
     found = None if create and not _lock_and_look(connection, table) else vector_table(connection, table)
-    files = [open_for(source, found, columns) for source in sources]
+    files, empty_files = _with_rows(sources, found, columns, may_be_empty=may_be_empty and found is not None)
     target = found or _create(connection, table, files[0])
     id_arrow_type(target)
-    if target.dimension is None:
+    if target.dimension is None and files:
         target = replace(target, dimension=_first_dimension(files[0]))
     for file in files:
         _check_dimension(file, target)
     target = replace(target, metadata=_metadata(metadata_columns(connection, target), files))
-    return Plan(target, files, created=found is None)
+    return Plan(target, files, created=found is None, empty_files=empty_files)
+
+
+def _with_rows(
+    sources: Sequence[Source], table: VectorTable | None, columns: Columns, *, may_be_empty: bool
+) -> tuple[list[EmbeddingFile], tuple[str, ...]]:
+    """Return the files that have rows, and the names of the others."""
+    files: list[EmbeddingFile] = []
+    empty: dict[str, NoRowsError] = {}
+    for source in sources:
+        try:
+            files.append(open_for(source, table, columns))
+        except NoRowsError as exc:
+            empty[source.name] = exc
+    if not files and not may_be_empty:
+        raise next(iter(empty.values()))
+    return files, tuple(empty)
 
 
 def _metadata(columns: Sequence[Column], files: Sequence[EmbeddingFile]) -> tuple[Column, ...]:

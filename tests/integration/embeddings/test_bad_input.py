@@ -116,9 +116,6 @@ def test_an_ignored_column_may_be_in_any_encoding(loader: Loader) -> None:
 
 
 NO_CSV = {
-    "empty": (b"", "a.csv is empty"),
-    "empty gzip": (gzip.compress(b""), "a.csv is empty"),
-    "header only": (b"id,embedding\n", "a.csv has a header and no rows"),
     "Parquet": (b"PAR1\x15\x04", "a.csv is damaged, or of a kind that cannot be read: Parquet file size"),
     "binary": (bytes(range(256)), "a.csv is of no format that can be loaded: it seems to be binary data"),
     "no id": (b'sku,embedding\na,"[1,2,3]"\n', "a.csv has no column 'id': its first line is 'sku,embedding'"),

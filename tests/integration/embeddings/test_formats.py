@@ -135,6 +135,30 @@ def test_formats_can_be_mixed_in_one_load_from_s3(loader: Loader, s3: "S3Client"
     check(loader)
 
 
+NO_ROWS = {
+    "nothing": b"",
+    "nothing, compressed": gzip.compress(b""),
+    "a header": b"id,embedding,note\n",
+    "Parquet": parquet(lists(pa.list_(pa.float32())).slice(0, 0)),
+    "Arrow": arrow(lists(pa.list_(pa.float32())).slice(0, 0), is_file=True),
+    "arrays": npz(np.savez, ids=np.array([], str), embeddings=np.zeros((0, 3), np.float32)),
+}
+
+
+@pytest.mark.parametrize("content", NO_ROWS.values(), ids=NO_ROWS)
+@pytest.mark.parametrize("name", ["first", "last"])
+def test_a_file_without_rows_is_passed_over_beside_others_and_refused_alone(
+    loader: Loader, content: bytes, name: str
+) -> None:
+    files = [loader.write(content, name), loader.write(json_lines(), "some")]
+    with pytest.raises(InputDataError, match=r"no rows|is empty"):
+        loader.load_files(files[0])
+    report = loader.load_files(*sorted(files), table="created", create=True)
+    assert report.empty_files == (files[0],)
+    assert counts(report) == {"inserted": 3}
+    assert counts(loader.load_files(*sorted(files), table="created")) == {"unchanged": 3}
+
+
 def test_ids_of_an_npy_file_are_in_the_file_beside_it(loader: Loader) -> None:
     np.save(loader.folder / "x.npy", VECTORS)
     np.save(loader.folder / "x.ids.npy", np.array(IDS))

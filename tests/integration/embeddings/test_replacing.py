@@ -269,6 +269,19 @@ def test_a_table_is_not_replaced_by_an_empty_one_unless_asked_for(
     assert loader.rows() == {}
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_file_without_rows_empties_the_table_only_when_asked_for(loader: Loader, resume: bool) -> None:
+    with pytest.raises(InputDataError, match="there is no row to replace") as caught:
+        loader.load("id,embedding\n", way=Way("replace", resume=resume))
+    assert "--allow-empty" in caught.value.hint
+    assert loader.rows() == OLD
+    report = loader.load("id,embedding\n", way=Way("replace", allow_empty=True, resume=resume))
+    assert (report.read, report.empty_files) == (0, (str(loader.folder / "a.csv"),))
+    assert loader.rows() == {}
+    with pytest.raises(InputDataError, match="has a header and no rows"):
+        loader.load("id,embedding\n", "missing", create=True, way=Way("replace", allow_empty=True))
+
+
 def test_an_id_given_twice_is_rejected_with_its_line(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(loader.folder)
     content = GOOD + 'a,"[7,7,7]"\n'

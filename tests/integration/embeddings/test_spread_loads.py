@@ -61,6 +61,19 @@ def test_a_table_is_created_and_replaced(spread: Spread) -> None:
     assert spread.loader.rows("new") == {"z": [9, 9, 9], "c": [7, 8, 9], "d": [1, 0, 1], "e": [0, 1, 0]}
 
 
+def test_files_without_rows_are_passed_over(spread: Spread) -> None:
+    put_all(spread)
+    spread.put("b.csv", "id,embedding\n")
+    report = spread.load()
+    assert counts(report) == {"inserted": 4}
+    assert report.empty_files == (f"s3://{spread.bucket}/in/b.csv",)
+    for name in FILES:
+        spread.put(name, "id,embedding\n")
+    with pytest.raises(InputDataError, match="there is no row to replace"):
+        spread.load(mode="replace")
+    assert len(spread.loader.rows()) == 4
+
+
 def test_rejects_of_all_files_are_one_object_in_their_order(spread: Spread) -> None:
     put_all(spread)
     spread.put("b.csv", 'id,embedding\nc,"[7,8]"\na,"[1,1,1]"\nf,"[7,8,nan]"\n')
