@@ -59,6 +59,8 @@ SELECT table_name, sources, checksum, started_at, rows_read, rows_inserted, rows
 FROM vectorops.load_log ORDER BY id DESC LIMIT %s
 """
 
+_HAS_READ = "SELECT EXISTS (SELECT FROM vectorops.load_log WHERE table_name = %s AND bytes_read = %s)"
+
 
 def record_load(connection: psycopg.Connection[Any], load: Load) -> None:
     """Record `load` inside the caller's transaction, which is the load's own."""
@@ -68,6 +70,12 @@ def record_load(connection: psycopg.Connection[Any], load: Load) -> None:
 def is_set_up(connection: psycopg.Connection[Any]) -> bool:
     """Whether the migrations that loading needs were applied."""
     return connection.execute("SELECT to_regclass('vectorops.kept_tables') IS NOT NULL").fetchone() == (True,)
+
+
+def has_read(connection: psycopg.Connection[Any], table: str, size: int) -> bool:
+    """Say whether a load into a table, named with its schema, has read sources of `size` bytes."""
+    row = connection.execute(_HAS_READ, (table, size)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def last_loads(connection: psycopg.Connection[Any], limit: int = 10) -> list[Load]:

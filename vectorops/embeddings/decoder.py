@@ -44,18 +44,27 @@ class Field:
     dimension: int = 0
 
 
-def read_blocks(messages: Iterable[Any]) -> Iterator[tuple[bytes, npt.NDArray[np.int64]]]:
-    """Yield the rows of a COPY in blocks of about 4 MB, with the position where each row begins.
+def read_rows(messages: Iterable[Any]) -> Iterator[bytes]:
+    """Yield the rows of a COPY.
 
     Args:
         messages: From psycopg, a row each, the file header before the first.
     """
-    rows: list[Any] = []
-    size = 0
     for number, message in enumerate(messages):
         row = message if number else message[len(HEADER) :]
-        if len(row) <= len(TRAILER):  # The file header alone, or the end mark.
-            continue
+        if len(row) > len(TRAILER):  # Neither the file header alone, nor the end mark.
+            yield row
+
+
+def read_blocks(messages: Iterable[Any]) -> Iterator[tuple[bytes, npt.NDArray[np.int64]]]:
+    """Yield the rows of a COPY in blocks of about 4 MB, with the position where each row begins.
+
+    Args:
+        messages: As `read_rows` takes them.
+    """
+    rows: list[bytes] = []
+    size = 0
+    for row in read_rows(messages):
         rows.append(row)
         size += len(row)
         if size >= _BLOCK_BYTES:
@@ -108,7 +117,7 @@ _ARROW = {
 }
 
 
-def _joined(rows: list[Any]) -> tuple[bytes, npt.NDArray[np.int64]]:
+def _joined(rows: list[bytes]) -> tuple[bytes, npt.NDArray[np.int64]]:
     ends = np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)))
     return b"".join(rows), np.concatenate([[0], ends[:-1]])
 

@@ -66,7 +66,7 @@ class Intake:
         """Of those bytes, where all of them were read at once."""
         return None if self.bytes_before else self.meter.checksum
 
-    def chunks(self, *, with_places: bool) -> Iterator[memoryview]:
+    def chunks(self, *, with_places: bool) -> Generator[memoryview, None, None]:
         """Yield the rows of all files in order, encoded.
 
         Args:

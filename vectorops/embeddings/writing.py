@@ -19,6 +19,7 @@ from vectorops.database.swap import SWAP_PATIENCE_S, swap
 from vectorops.database.tables import VectorTable
 from vectorops.embeddings import staging
 from vectorops.embeddings.batch import Reject
+from vectorops.embeddings.comparing import is_loaded
 from vectorops.embeddings.intake import Intake
 from vectorops.embeddings.preflight import Plan
 from vectorops.embeddings.staging import Changes
@@ -85,6 +86,9 @@ def write(connection: psycopg.Connection[Any], intake: Intake, way: Way) -> Outc
         return Outcome(_fill_created(connection, intake, way))
     if way.mode == "replace":
         return _replace(connection, intake, way)
+    may_be_loaded = way.mode == "upsert" and way.index_strategy != "rebuild" and _can_read_again(intake)
+    if may_be_loaded and is_loaded(connection, intake):
+        return Outcome(Changes(0, 0))
     if not vector_indexes(connection, table):
         copied = _copy(connection, intake, table, may_have_rows=way.mode == "append")
         if copied is not None:
@@ -169,8 +173,7 @@ def _copy(
 
     It takes that for an id given twice, to tell which row is the second, and so the files are read again.
     """
-    can_read_again = intake.can_restart and not intake.is_staged
-    if not (can_read_again and staging.takes_copy(connection, table, may_have_rows=may_have_rows)):
+    if not (_can_read_again(intake) and staging.takes_copy(connection, table, may_have_rows=may_have_rows)):
         return None
     try:
         with connection.transaction():
@@ -178,6 +181,10 @@ def _copy(
     except (errors.UniqueViolation, errors.DeadlockDetected):
         intake.restart()
         return None
+
+
+def _can_read_again(intake: Intake) -> bool:
+    return intake.can_restart and not intake.is_staged
 
 
 def _write_staged(connection: psycopg.Connection[Any], intake: Intake, way: Way) -> Outcome:
