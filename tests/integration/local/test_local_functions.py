@@ -2,7 +2,8 @@ import io
 import json
 import uuid
 import zipfile
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -24,6 +25,8 @@ def handler(event, context):
         found = boto3.__file__
     except ImportError:
         found = None
+    if event.get("rawPath") == "/raise":
+        raise ValueError("asked to")
     return {"boto3": found, "path": event.get("rawPath")}
 """
 
@@ -71,6 +74,30 @@ def test_the_url_of_a_function_leads_to_it_for_signed_calls_only(operator: Aws) 
     status, answer = call(f"{url}items")
     assert (status, answer["path"]) == (200, "/items")
     assert call(f"{url}items", sign=False)[0] == 403
+
+
+def test_calls_of_a_url_are_counted_as_those_of_the_function(operator: Aws) -> None:
+    name = make_function(operator)
+    url = make_url(operator, name)
+    assert call(f"{url}items")[0] == 200
+    assert call(f"{url}raise")[0] == 502
+
+    def figure(metric: str, statistic: Literal["Sum", "Maximum"] = "Sum") -> float:
+        now = datetime.now(UTC)
+        points = operator.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName=metric,
+            Dimensions=[{"Name": "FunctionName", "Value": name}],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(minutes=1),
+            Period=86_400,
+            Statistics=[statistic],
+        )["Datapoints"]
+        return float(sum(point[statistic] for point in points))
+
+    sums = {metric: figure(metric) for metric in ("Invocations", "Errors", "UrlRequestCount", "Url5xxCount")}
+    assert sums == {"Invocations": 2, "Errors": 1, "UrlRequestCount": 2, "Url5xxCount": 1}
+    assert figure("Duration", "Maximum") > 0
 
 
 def test_a_restart_keeps_urls_and_leaves_no_files_of_functions(environment: Environment) -> None:

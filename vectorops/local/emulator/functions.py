@@ -1,13 +1,14 @@
 """Lambda: functions run in an interpreter of their own, their URLs lead to them, and their metrics count.
 
 The library runs functions in its own interpreter, whose packages hide what is missing in theirs, names URLs
-that belong to AWS, and takes metrics in a function's log for text.
+that belong to AWS, counts no calls of URLs, and takes metrics in a function's log for text.
 """
 
 import contextlib
 import itertools
 import json
 import shutil
+import time
 import venv
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -35,7 +36,7 @@ def install(folder: Path, endpoint: LocalEndpoint) -> None:
         folder: For the interpreter of the functions; it is emptied.
         endpoint: Where the AWS APIs of this process are.
     """
-    need(lambda_svc, "_function_urls", "_url_config_key")
+    need(lambda_svc, "_emit_lambda_metrics", "_function_urls", "_url_config_key", "resolve_function_url")
     need(cloudwatch, "record_metric")
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=False, symlinks=True)
@@ -43,6 +44,7 @@ def install(folder: Path, endpoint: LocalEndpoint) -> None:
     replace(lambda_svc, "_create_function_url_config", _create_url_at(endpoint))
     replace(lambda_svc, "load_persisted_state", _restore_urls_at(endpoint))
     replace(lambda_svc, "_function_url_id", _function_url_id)
+    replace(lambda_svc, "handle_function_url_request", _handle_url_request)
     replace(lambda_svc, "_emit_lambda_logs", _emit_lambda_logs)
 
 
@@ -92,6 +94,37 @@ def _restore_urls_at(endpoint: LocalEndpoint) -> Mend:
 
 def _function_url_id(original: Function) -> Function:
     return url_id
+
+
+def _handle_url_request(original: Function) -> Function:
+    async def handle_function_url_request(identifier: str, *rest: Any, **options: Any) -> Any:
+        began = time.monotonic()
+        status, headers, body = await original(identifier, *rest, **options)
+        if found := lambda_svc.resolve_function_url(identifier):
+            # Only what the function was called for has a trace.
+            _count_url_call(
+                found[2], status, time.monotonic() - began, is_invoked="X-Amzn-Trace-Id" in headers
+            )
+        return status, headers, body
+
+    return handle_function_url_request
+
+
+def _count_url_call(name: str, status: int, duration_s: float, *, is_invoked: bool) -> None:
+    """Count a call of a URL: "Types of metrics for Lambda functions", AWS Lambda Developer Guide."""
+    duration_ms, dimensions = duration_s * 1000, {"FunctionName": name}
+    for metric, value, unit in (
+        ("UrlRequestCount", 1, "Count"),
+        ("Url4xxCount", int(400 <= status < 500), "Count"),
+        ("Url5xxCount", int(status >= 500), "Count"),
+        ("UrlRequestLatency", duration_ms, "Milliseconds"),
+    ):
+        cloudwatch.record_metric("AWS/Lambda", metric, value, unit, dimensions)
+    # A throttled call is counted where it is refused. 502 is the answer where a function raised.
+    if is_invoked and status != HTTPStatus.TOO_MANY_REQUESTS:
+        lambda_svc._emit_lambda_metrics(
+            name, duration_ms, error=status == HTTPStatus.BAD_GATEWAY, throttle=False
+        )
 
 
 def _emit_lambda_logs(original: Function) -> Function:
