@@ -200,6 +200,16 @@ def test_a_tail_whose_reader_has_enough_ends_quietly(ready: Cli, scenario: Scena
     assert tail.returncode == 0
 
 
+def test_a_tail_says_that_it_waits(ready: Cli) -> None:
+    command = [sys.executable, "-m", "vectorops", "stream", "tail", "--since", "1s"]
+    with subprocess.Popen(
+        command, cwd=ready.project, env=ready.environ(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as tail:
+        assert b"waiting for objects below s3://" in tail.stderr.readline()  # type: ignore[union-attr]
+        tail.send_signal(signal.SIGINT)
+    assert tail.returncode == 130
+
+
 def test_ctrl_c_ends_sending_with_exact_counts(ready: Cli, deliveries: Deliveries, tmp_path: Path) -> None:
     path, total = tmp_path / "events.jsonl", 20_000
     path.write_bytes(b"\n".join(events("stopped", total, "x")))

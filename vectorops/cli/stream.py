@@ -103,8 +103,8 @@ def tail(
     following = recommendations_tail(state, parse_since(since) if since else datetime.now(UTC))
     if since is None:
         following.skip_existing()
-        state.note(f"waiting for objects below s3://{state.stack.recommendations_bucket}/…")
-    shown = 0
+    place = f"s3://{state.stack.recommendations_bucket}/{state.stack.recommendations_prefix}"
+    shown, is_told = 0, False
     while True:
         for found in following.read_new():
             if state.as_json:
@@ -114,6 +114,9 @@ def tail(
             shown += 1
             if shown == count:
                 return
+        if not is_told:
+            state.note(f"waiting for objects below {place}; Ctrl-C ends")
+            is_told = True
         time.sleep(POLL_S)
 
 

@@ -61,14 +61,14 @@ def recommendation_text(found: "Recommendation") -> str:
     start = f"[dim]{found.landed_at.astimezone():%H:%M:%S}[/dim] {delay}  "
     event = found.event
     if event is None:
-        return f"{start}[red]not a JSON object:[/red] {escape(found.text[:120])}"
+        return f"{start}[red]not a JSON object:[/red] {_plain(found.text[:120])}"
     place = ", ".join(str(event[name]) for name in ("city", "country") if event.get(name))
     who = f"customer {event.get('customer_number', '?')}" + (f" ({place})" if place else "")
     similar = event.get("similar_items")
     like = ""
     if isinstance(similar, Mapping) and similar.get("product_code"):
         like = f"  like {similar['product_code']}: {_items(similar.get('similar_items'))}"
-    return f"{start}{escape(who)}: {escape(_items(event.get('recommended_items')))}[dim]{escape(like)}[/dim]"
+    return f"{start}{_plain(who)}: {_plain(_items(event.get('recommended_items')))}[dim]{_plain(like)}[/dim]"
 
 
 def recommendation_json(found: "Recommendation") -> str:
@@ -159,6 +159,11 @@ def _number(value: float, unit: str) -> str:
 
 def _time(moment: datetime) -> str:
     return f"{moment.astimezone():%H:%M:%S}"
+
+
+def _plain(text: str) -> str:
+    """Return what a sender wrote without line breaks and whatever else would steer a terminal."""
+    return escape("".join(one if one.isprintable() else "�" for one in text))
 
 
 def _items(items: object) -> str:

@@ -79,7 +79,7 @@ def build_function(
     platform: Platform,
     cache_dir: Path,
     extra_files: Mapping[str, Path],
-    max_bytes: int | None = MAX_ZIPPED_BYTES,
+    max_bytes: int | None,
 ) -> None:
     """Write the package of a function or a job; the same inputs give the same bytes.
 
@@ -91,7 +91,7 @@ def build_function(
         platform: Where the package runs.
         cache_dir: Keeps the dependencies until the lock file or the platform changes.
         extra_files: Further files, by their name in the package.
-        max_bytes: How large it may be, or None where there is no limit. Default: Lambda's.
+        max_bytes: How large it may be, or None where there is no limit.
 
     Raises:
         VectorOpsError: The dependencies cannot be installed, or the package is too large.

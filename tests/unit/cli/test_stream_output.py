@@ -47,6 +47,13 @@ def test_a_recommendation_is_one_line_with_who_what_and_how_late() -> None:
     assert line.count("\n") == 1
 
 
+def test_an_event_cannot_steer_the_terminal() -> None:
+    line = shown(city="Nan\x1b[2J\x9b2J\ntes", recommended_items=items("A\x1b]0;title\x07"))
+    assert "Nan�[2J�2J�tes" in line
+    assert "A�]0;title� 0.50" in line
+    assert line.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -69,6 +69,7 @@ def build(tmp_path: Path, requirements: Path) -> Callable[[str], Path]:
             platform=HERE,
             cache_dir=folder / "cache",
             extra_files={"authorities.pem": requirements},
+            max_bytes=None,
         )
         return folder / "out" / "hello.zip"
 
@@ -156,4 +157,5 @@ def test_a_package_that_lambda_would_not_take_is_refused(
             platform=HERE,
             cache_dir=tmp_path / "one" / "cache",
             extra_files={"large": tmp_path / "large"},
+            max_bytes=MAX_ZIPPED_BYTES,
         )

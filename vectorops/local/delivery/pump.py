@@ -69,8 +69,10 @@ class Pump:
     def _deliver_until_it_changes(self) -> None:
         settings = self._settings()
         delivery = Delivery(settings, self._position_file, self._around, self._stopping)
-        while self._settings().version == settings.version:
+        is_current = True
+        while is_current:
             delivery.deliver_batch()
+            is_current = self._settings().version == settings.version
 
     def _settings(self) -> DeliverySettings:
         firehose = self._around.operator.client("firehose")
