@@ -34,11 +34,15 @@ _RECALL_SLACK = 0.02
 _GROWTH = 2.0
 _COUNTED_BYTES = 2**30
 
+# PostgreSQL counts the rows of a transaction after its ANALYZE, as if that had not seen them. Where there are
+# statistics, and no row ever written counts as seen, they are of the rows that ANALYZE counted.
 _STATISTICS = """
 SELECT coalesce(sum(n_dead_tup), 0)::bigint, coalesce(sum(n_live_tup), 0)::bigint,
-    coalesce(sum(n_mod_since_analyze), 0)::bigint,
+    coalesce(sum(n_mod_since_analyze - CASE WHEN n_mod_since_analyze = n_tup_ins + n_tup_upd + n_tup_del
+        AND EXISTS (SELECT FROM pg_stats WHERE (schemaname, tablename) = (t.schemaname, t.relname))
+        THEN reltuples ELSE 0 END), 0)::bigint,
     bool_and(coalesce(last_analyze, last_autoanalyze) IS NOT NULL)
-FROM pg_stat_all_tables WHERE relid IN
+FROM pg_stat_all_tables t JOIN pg_class c ON c.oid = relid WHERE relid IN
     (SELECT relid FROM pg_partition_tree(%(table)s) UNION SELECT %(table)s::regclass)
 """
 _UNINDEXED = """

@@ -109,6 +109,27 @@ def test_old_statistics_are_found_and_mended(connection: Connection, items: Vect
     assert "statistics" not in findings(connection, items, "note")
 
 
+def test_statistics_are_not_old_that_were_made_with_the_rows(
+    connection: Connection, items: VectorTable
+) -> None:
+    def fill(first: int = 0) -> None:
+        connection.execute(f"INSERT INTO public.filled SELECT id + {first}, embedding FROM items".encode())
+
+    connection.execute(
+        "CREATE TABLE public.filled (LIKE items INCLUDING INDEXES) WITH (autovacuum_enabled = off)"
+    )
+    filled = vector_table(connection, "public.filled")
+    with connection.transaction():
+        fill()
+        connection.execute("ANALYZE public.filled")
+    assert "statistics" not in findings(connection, filled, "note")
+    fill(first=5_000)
+    assert "statistics" in findings(connection, filled, "note")
+    connection.execute("TRUNCATE public.filled; ANALYZE public.filled")
+    fill()
+    assert "statistics" in findings(connection, filled, "note")
+
+
 def test_missing_invalid_and_duplicate_indexes_are_found_and_mended(
     connection: Connection, items: VectorTable
 ) -> None:
