@@ -246,7 +246,9 @@ def _s3_errors(url: str) -> Iterator[None]:
         yield
     except ClientError as exc:
         code = exc.response.get("Error", {}).get("Code", "")
-        if code in ("404", "NoSuchKey", "NoSuchBucket"):
+        if code == "NoSuchBucket":
+            raise InputDataError(f"there is no {url}", why="there is no such bucket") from exc
+        if code in ("404", "NoSuchKey"):
             raise InputDataError(f"there is no {url}", hint="a prefix ends in '/'") from exc
         if code in ("412", "PreconditionFailed"):
             raise InputDataError(f"{url} was replaced while it was read", hint="run the load again") from exc

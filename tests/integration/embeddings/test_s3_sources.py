@@ -69,6 +69,8 @@ def test_what_is_not_there_is_said_so(s3: "S3Client", bucket: str, key: str) -> 
 def test_a_bucket_that_is_not_there_is_said_so(s3: "S3Client") -> None:
     with pytest.raises(InputDataError, match=r"there is no s3://no-such-bucket-7/a\.csv"):
         find_sources(["s3://no-such-bucket-7/a.csv"], s3=s3)
+    with pytest.raises(InputDataError, match="there is no such bucket"):
+        find_sources(["s3://no-such-bucket-7/a/"], s3=s3)
 
 
 def test_an_object_that_is_replaced_meanwhile_is_not_mixed_up(
