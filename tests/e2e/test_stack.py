@@ -101,9 +101,9 @@ def test_status_tells_versions_tables_and_resources(stack: Cli) -> None:
     report = stack.ok("status", "--json").json
     assert report["database"]["versions"]["pgvector"]
     assert {table["table"]["name"] for table in report["database"]["tables"]} >= {"item_emb", "user_emb"}
-    assert {"kind": "database", "name": "vectorops-local-vector-db", "state": "available"} in report[
-        "resources"
-    ]
+    resources = {(one["kind"], one["name"]): one["state"] for one in report["resources"]}
+    assert resources["database", "vectorops-local-vector-db"] == "available"
+    assert ("Glue job", "vectorops-local-embeddings-load") in resources
 
 
 def test_doctor_finds_nothing_broken(stack: Cli) -> None:

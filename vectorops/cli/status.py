@@ -60,8 +60,9 @@ def _resource_states(state: AppState) -> Iterator[dict[str, str]]:
     ):
         s3.head_bucket(Bucket=bucket)
         yield _row("bucket", bucket, "exists")
-    runs = list_runs(state.aws.client("glue"), stack.glue_job_name, limit=1)
-    yield _row("Glue job", stack.glue_job_name, runs[0].state if runs else "has not run")
+    for job in (stack.glue_job_name, stack.load_job_name):
+        runs = list_runs(state.aws.client("glue"), job, limit=1)
+        yield _row("Glue job", job, runs[0].state if runs else "has not run")
     stream = state.aws.client("kinesis").describe_stream_summary(StreamName=stack.stream_name)
     yield _row("stream", stack.stream_name, stream["StreamDescriptionSummary"]["StreamStatus"])
     delivery = state.aws.client("firehose").describe_delivery_stream(
