@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from vectorops.database.kept_tables import RollbackReport
     from vectorops.embeddings.load import LoadReport
 
+_NAMED_FILES = 3
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
@@ -199,5 +201,6 @@ def show_load(console: Console, report: "LoadReport") -> None:
         console.print(f"  the old table is kept: 'vectorops rollback {escape(report.table)}' puts it back")
     if report.ignored_columns:
         console.print(f"  columns left aside: {escape(', '.join(report.ignored_columns))}")
-    if report.empty_files:
-        console.print(f"  without rows, passed over: {escape(', '.join(report.empty_files))}")
+    if empty := report.empty_files:
+        names = ", ".join([*empty[:_NAMED_FILES], *(["…"] if len(empty) > _NAMED_FILES else [])])
+        console.print(f"  {len(empty):,} files without rows, passed over: {escape(names)}")

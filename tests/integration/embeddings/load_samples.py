@@ -26,6 +26,7 @@ class Loader:
 
     def write(self, content: str | bytes, name: str = "a.csv") -> str:
         path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return str(path)
 

@@ -61,6 +61,17 @@ def test_the_way_past_an_index_is_reported_with_its_reason(commands: Commands, l
     assert "through the index: only 1 rows change" in answer.stdout
 
 
+def test_files_without_rows_are_counted_and_the_first_are_named(commands: Commands, loader: Loader) -> None:
+    loader.write(GOOD, "d/good.csv")
+    for number in range(5):
+        loader.write("id,embedding\n", f"d/{number}.csv")
+    answer = commands.run("load-embeddings", str(loader.folder / "d"), "--table", "public.t")
+    text = " ".join(answer.stdout.split())
+    assert "5 files without rows, passed over: " in text
+    assert "2.csv, …" in text
+    assert "3.csv" not in text
+
+
 def test_a_table_without_an_index_is_not_said_to_have_one(commands: Commands, loader: Loader) -> None:
     for text in (GOOD, GOOD.replace("1,2,3", "3,2,1")):
         answer = commands.run("load-embeddings", loader.write(text), "--table", "public.t")
