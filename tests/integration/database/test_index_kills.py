@@ -1,4 +1,7 @@
-"""Index builds whose client, connection or server is killed at any moment."""
+"""Index builds whose client, connection or server is killed at any moment.
+
+VECTOROPS_KILL_ROUNDS sets how often each is killed, VECTOROPS_KILL_SEED when.
+"""
 
 import json
 import os
@@ -28,7 +31,8 @@ from vectorops.local.postgres import PostgresProcess, create_cluster
 
 PROGRAM = Path(__file__).with_name("building_process.py")
 VECTORS = clustered_vectors(6_000, 64)
-ROUNDS = 2
+ROUNDS = int(os.environ.get("VECTOROPS_KILL_ROUNDS", "2"))
+SEED = os.environ.get("VECTOROPS_KILL_SEED", "1")
 # Of the second or more that a build takes, so that most are killed in the middle, and some at the end.
 LATEST_S = 1.5
 
@@ -90,7 +94,7 @@ def kill(server: Server, client: subprocess.Popen[bytes], what: str) -> None:
 def test_a_build_killed_at_any_moment_leaves_a_searchable_table_and_the_next_one_completes_it(
     server: Server, what: str, way: str
 ) -> None:
-    moments = random.Random(f"{what} {way}")  # noqa: S311 - the same moments in every run
+    moments = random.Random(f"{what} {way} {SEED}")  # noqa: S311 - the same moments in every run
     for _ in range(ROUNDS):
         with connect(server.address) as opened:
             reset(opened)

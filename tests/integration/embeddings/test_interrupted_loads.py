@@ -1,6 +1,10 @@
-"""Loads that are killed, interrupted or cut off: the table is the old or the new one, whole."""
+"""Loads that are killed, interrupted or cut off: the table is the old or the new one, whole.
+
+VECTOROPS_KILL_ROUNDS sets how often a load is killed, VECTOROPS_KILL_SEED when.
+"""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -18,6 +22,8 @@ from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.errors import DatabaseError
 
 PROGRAM = Path(__file__).with_name("loading_process.py")
+ROUNDS = int(os.environ.get("VECTOROPS_KILL_ROUNDS", "5"))
+SEED = os.environ.get("VECTOROPS_KILL_SEED", "1")
 ROWS = 100_000
 Process = subprocess.Popen[str]
 Start = Callable[..., Process]
@@ -123,8 +129,8 @@ def test_loads_killed_at_random_moments_never_leave_half_a_load(
     process = start()
     assert process.communicate()[0] == f"loading\n{ROWS}\n"
     takes_s = time.monotonic() - started
-    generator = random.Random(11)  # noqa: S311 - not for secrets
-    for _ in range(5):
+    generator = random.Random(SEED)  # noqa: S311 - not for secrets
+    for _ in range(ROUNDS):
         loader.connection.execute("TRUNCATE t")
         process = start()
         time.sleep(generator.uniform(0.3, 1.1) * takes_s)

@@ -1,6 +1,6 @@
 """Replacements and rollbacks whose client, connection or server is killed at any moment.
 
-VECTOROPS_KILL_ROUNDS sets how often each is killed.
+VECTOROPS_KILL_ROUNDS sets how often each is killed, VECTOROPS_KILL_SEED when.
 """
 
 import contextlib
@@ -37,6 +37,7 @@ from vectorops.local.postgres import PostgresProcess, create_cluster
 PROGRAM = Path(__file__).with_name("replacing_process.py")
 SQL = Path(__file__).parents[3] / "sql"
 ROUNDS = int(os.environ.get("VECTOROPS_KILL_ROUNDS", "3"))
+SEED = os.environ.get("VECTOROPS_KILL_SEED", "1")
 # Rows of the folders, and so of every whole table, by the letter their ids begin with.
 ROWS = {"a": 700, "b": 900}
 FILES = 5
@@ -117,7 +118,7 @@ def kill_server(scene: Scene, client: "subprocess.Popen[str]") -> None:
 def test_a_table_is_the_old_or_the_new_one_whatever_is_killed(
     scene: Scene, kill: Callable[[Scene, "subprocess.Popen[str]"], None]
 ) -> None:
-    moments = random.Random(f"{kill.__name__} {os.environ.get('VECTOROPS_KILL_SEED', 1)}")  # noqa: S311
+    moments = random.Random(f"{kill.__name__} {SEED}")  # noqa: S311
     for _ in range(ROUNDS):
         with program(scene) as client:
             time.sleep(moments.random() * LATEST_S)
