@@ -1,5 +1,6 @@
 """`recommend`: ask the deployed inference API."""
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,6 +43,10 @@ def recommend(
         raise UsageError(
             "recommend needs --customer, or a description (--city, --country, --credit-limit), or --like",
             hint="vectorops recommend --customer 103",
+        )
+    if credit_limit is not None and not math.isfinite(credit_limit):
+        raise UsageError(
+            f"--credit-limit {credit_limit} is no amount", hint="leave it out if it is not known"
         )
     state = state_of(context)
     client = _client(state)

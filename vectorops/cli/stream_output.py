@@ -87,6 +87,8 @@ def show_replayed(console: Console, report: "ReplayReport") -> None:
     """Print what a replay did: one line, then the counts."""
     verb = "[yellow]Would replay[/yellow]" if report.is_dry_run else "[green]Replayed[/green]"
     console.print(f"{verb} {report.replayed:,} records of {report.objects:,} error objects")
+    for code, count in report.reasons.most_common():
+        console.print(f"  {count:,} failed with {_plain(code)}: [dim]{_plain(report.messages[code])}[/dim]")
     counts = {
         "replayed before": report.before,
         "failed for another reason": report.deselected,

@@ -87,7 +87,7 @@ class Store:
 
         Raises:
             DatabaseError: The database is away, or has no usable item table.
-            InputDataError: There is no model, or none that belongs to the item vectors.
+            InputDataError: There are no item vectors, or there is no model that belongs to them.
             AwsError: The secret or the artefact bucket cannot be read.
         """
         self._session.deadline = deadline
@@ -127,6 +127,13 @@ class Store:
         return self._session.use(lambda connection: item_table(connection, self._configuration.item_table))
 
     def _catalogue(self, state: TableState, table: VectorTable) -> Catalogue:
-        if state.size_bytes <= self._configuration.catalogue_budget_mb * _MIB:
-            return self._session.use(lambda connection: load_catalogue(connection, table))
-        return self._session.use(lambda connection: table_catalogue(connection, table, self._session.query))
+        session = self._session
+        if state.size_bytes > self._configuration.catalogue_budget_mb * _MIB:
+            return session.use(lambda connection: table_catalogue(connection, table, session.query))
+        catalogue = session.use(lambda connection: load_catalogue(connection, table))
+        if not len(catalogue):
+            # What is delivered without recommendations stays so; what fails can be replayed after the load.
+            raise InputDataError(
+                f"'{table.full_name}' holds no vectors", hint="load some with 'vectorops load-embeddings'"
+            )
+        return catalogue

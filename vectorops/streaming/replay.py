@@ -40,12 +40,14 @@ class Selection:
 
 @dataclass
 class ReplayReport:
-    """What was replayed; all but `objects`, `busy` and `elapsed_s` are numbers of records.
+    """What was replayed; numbers of records, unless it says otherwise.
 
     Attributes:
         objects: Error objects that were looked into, or known to be done.
         busy: Those of them that were left to another replay, which is at work on them.
         replayed: Back in the stream; in a dry run, what would be.
+        reasons: Of the selected ones, by the code of the error they failed with.
+        messages: By code, the message of one of them.
         before: Back in the stream by an earlier replay.
         deselected: Failed for another reason than the wanted one.
         faulty: Left alone since they can never succeed, by reason.
@@ -59,6 +61,8 @@ class ReplayReport:
     objects: int = 0
     busy: int = 0
     replayed: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    messages: dict[str, str] = field(default_factory=dict)
     before: int = 0
     deselected: int = 0
     faulty: Counter[str] = field(default_factory=Counter)
@@ -171,6 +175,8 @@ class Replay:
                 self._report.faulty[fault] += 1
             else:
                 chosen.append(record)
+                self._report.reasons[record.error_code] += 1
+                self._report.messages[record.error_code] = record.error_message
         return chosen
 
     def _send(self, note: Note, chosen: Sequence[FailedRecord], lines: set[int]) -> None:

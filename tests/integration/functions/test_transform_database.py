@@ -202,11 +202,16 @@ def test_a_large_table_without_an_index_is_refused_instead_of_read_for_every_rec
         make_transform(deployment, CATALOGUE_BUDGET_MB="0")(batch(), Invocation())
 
 
-def test_an_empty_table_recommends_nothing(deployment: Deployment, items: Connection) -> None:
+def test_a_batch_fails_until_items_are_loaded_so_that_it_can_be_replayed(
+    deployment: Deployment, items: Connection
+) -> None:
+    items.execute("CREATE TABLE loaded AS TABLE item_emb")
     items.execute("TRUNCATE item_emb")
-    for budget_mb in BUDGETS_MB:
-        transform = make_transform(deployment, CATALOGUE_BUDGET_MB=budget_mb)
-        assert ids_of(transform(firehose_event(activity(1)), Invocation())) == [[]]
+    transform = make_transform(deployment)
+    with pytest.raises(InputDataError, match="holds no vectors"):
+        transform(batch(), Invocation())
+    items.execute("INSERT INTO item_emb TABLE loaded")
+    assert ids_of(transform(firehose_event(activity(1)), Invocation())) != [[]]
 
 
 def test_a_bucket_without_a_model_is_named(deployment: Deployment) -> None:

@@ -89,6 +89,10 @@ def test_records_that_failed_for_another_reason_stay_for_another_replay(place: P
     place.put(FOLDER + "a", lines(range(1)) + other)
     report = replay(place, replace(LAST_HOUR, reason="missingrecordid"))
     assert (report.replayed, report.deselected) == (1, 1)
+    assert (report.reasons, report.messages) == (
+        {"Lambda.MissingRecordId": 1},
+        {"Lambda.MissingRecordId": "missing"},
+    )
     assert sent_numbers(place.sent()) == [1]
     rest = replay(place)
     assert (rest.replayed, rest.before) == (1, 1)

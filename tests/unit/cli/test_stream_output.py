@@ -1,5 +1,6 @@
 import io
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,6 +81,15 @@ def test_a_replay_says_what_it_cannot_promise() -> None:
     assert "Replayed 700 records of 3 error objects" in text
     assert "500 of them" in text
     assert "1 objects were left to another replay" in text
+
+
+def test_a_replay_says_why_records_had_failed() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    failed = ReplayReport(objects=1, replayed=20, reasons=Counter(A=15, B=5), messages={"A": "[x]", "B": "y"})
+    show_replayed(console, failed)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "15 failed with A: [x]" in text
+    assert "5 failed with B: y" in text
 
 
 def test_a_figure_without_data_says_so_and_is_no_zero() -> None:
