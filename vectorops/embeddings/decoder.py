@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from vectorops.errors import DatabaseError
 
 _EPOCH_DAYS = 10_957  # From 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
 _EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
-_BLOCK_BYTES = 4 << 20
+_BLOCK_BYTES = 512 << 10
+_ROWS_A_STEP = 64
 # pgvector's vector and halfvec begin with the dimension and an unused number, 2 bytes each.
 _VECTOR_ELEMENTS = {"vector": (">f4", 1), "halfvec": (">f2", 2)}
 _NUMBERS = {
@@ -57,16 +59,17 @@ def read_rows(messages: Iterable[Any]) -> Iterator[bytes]:
 
 
 def read_blocks(messages: Iterable[Any]) -> Iterator[tuple[bytes, npt.NDArray[np.int64]]]:
-    """Yield the rows of a COPY in blocks of about 4 MB, with the position where each row begins.
+    """Yield the rows of a COPY in blocks of about 0.5 MB, with the position where each row begins.
 
     Args:
         messages: As `read_rows` takes them.
     """
+    every = read_rows(messages)
     rows: list[bytes] = []
     size = 0
-    for row in read_rows(messages):
-        rows.append(row)
-        size += len(row)
+    while some := list(islice(every, _ROWS_A_STEP)):
+        rows += some
+        size += sum(map(len, some))
         if size >= _BLOCK_BYTES:
             yield _joined(rows)
             rows, size = [], 0
