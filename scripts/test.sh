@@ -12,8 +12,8 @@ end_to_end=$!
 trap 'kill "$end_to_end" 2>/dev/null; wait "$end_to_end"; rm -f "$log"' EXIT
 trap 'exit 130' INT TERM
 
-# By file: the tests of one file share servers that take seconds to start.
-.venv/bin/pytest --numprocesses 3 --dist loadfile tests/unit tests/integration
+# By file: the tests of one file share servers that take seconds to start. tests/integration/conftest.py orders them.
+.venv/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/unit tests/integration
 status=$?
 
 echo "The end-to-end tests:"

@@ -18,12 +18,20 @@ from vectorops.aws import Aws, Credentials
 from vectorops.database.connection import DatabaseAddress, connect
 
 HERE = Path(__file__).parent
+# Where several processes share the tests, no file that takes minutes must be the last to begin.
+LONGEST_FIRST = ("glue", "local", "terraform", "embeddings", "database")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.integration)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    folders = item.path.relative_to(HERE).parts if item.path.is_relative_to(HERE) else ()
+    return next((turn for turn, name in enumerate(LONGEST_FIRST) if name in folders), len(LONGEST_FIRST))
 
 
 @pytest.fixture(scope="session")

@@ -121,7 +121,7 @@ def test_a_slow_database_fails_the_batch_before_the_function_times_out(
     with items.transaction():
         items.execute("LOCK TABLE vectorops.load_log IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseError, match="canceling statement due to statement timeout"):
-            transform(BATCH, Invocation(seconds=1.5))
+            transform(BATCH, Invocation(seconds=3))
     assert transform(BATCH, Invocation()) == before
 
 
@@ -131,7 +131,7 @@ def test_a_silent_network_fails_the_batch_before_the_function_times_out(
     transform = make_transform(deployment)
     before = transform(BATCH, Invocation())
     with relay.blocked(), pytest.raises(DatabaseError, match="server closed the connection"):
-        transform(BATCH, Invocation(seconds=1.5))
+        transform(BATCH, Invocation(seconds=3))
     assert transform(BATCH, Invocation()) == before
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from vectorops.local.delivery.records import Record
 
-_RECORDS_PER_CALL = 1_000
+# The most that GetRecords gives: what has gathered becomes one batch, on a slow machine too.
+_RECORDS_PER_CALL = 10_000
 
 
 class Source:
