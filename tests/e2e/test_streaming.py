@@ -236,6 +236,21 @@ def test_ctrl_c_ends_sending_with_exact_counts(ready: Cli, deliveries: Deliverie
     assert deliveries.sessions("stopped-") == Counter(f"stopped-{n}" for n in range(report["acknowledged"]))
 
 
+def test_ctrl_c_ends_sending_from_a_pipe_that_has_fallen_silent(ready: Cli, deliveries: Deliveries) -> None:
+    command = [sys.executable, "-m", "vectorops", "stream", "send", "--file", "-", "--json"]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ready.project, env=ready.environ(), **pipes) as sending:
+        sending.stdin.write(b"\n".join([*events("piped", 510, "x"), b'{"session_id": "half']))  # type: ignore[union-attr]
+        sending.stdin.flush()  # type: ignore[union-attr]
+        deliveries.wait(lambda: bool(deliveries.sessions("piped-")))
+        sending.send_signal(signal.SIGINT)
+        report = json.loads(sending.stdout.read())  # type: ignore[union-attr]
+    assert sending.returncode == 130
+    assert (report["acknowledged"], report["failed"], report["skipped"]) == (510, 0, [])
+    flush(ready, deliveries)
+    assert deliveries.sessions("piped-") == Counter(f"piped-{n}" for n in range(510))
+
+
 def test_a_known_customer_is_recommended_what_numpy_computes(ready: Cli) -> None:
     number, vector = first_customer(ready)
     with connected(ready) as connection:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -28,6 +28,7 @@ from vectorops.errors import InputDataError, RowsRejectedError
 if TYPE_CHECKING:
     from vectorops.streaming.events import Record
     from vectorops.streaming.lines import BadLine
+    from vectorops.streaming.pace import Stop
     from vectorops.streaming.sending import SendReport
     from vectorops.streaming.tail import Tail
 
@@ -198,7 +199,7 @@ def send_made_up(state: AppState, total: int, *, rate: int, seed: int) -> "Sendi
         f"in {shop.origin}"
     )
     events = generate_events(shop.shoppers, shop.product_codes, seed=seed)
-    return _send(state, islice(events, total), total=total, rate=rate)
+    return _send(state, lambda _: islice(events, total), total=total, rate=rate)
 
 
 def recommendations_tail(state: AppState, since: datetime) -> "Tail":
@@ -234,7 +235,7 @@ def finish_sending(state: AppState, sending: Sending, bad: "Sequence[BadLine]") 
 def _send_lines(
     state: AppState, stream: BinaryIO, *, count: int | None, rate: int | None, skip_bad: bool
 ) -> None:
-    from vectorops.streaming.lines import read_events
+    from vectorops.streaming.lines import LiveLines, read_events
 
     bad: list[BadLine] = []
     total = None
@@ -243,12 +244,14 @@ def _send_lines(
         on_bad = bad.append if skip_bad else _refuse
         total = sum(1 for _ in islice(read_events(stream, on_bad), count))
         stream.seek(0)
-        events = read_events(stream, lambda _: None)
-    else:
-        events = read_events(stream, bad.append)
-        if not skip_bad:
-            events = _until_bad(events, bad)
-    sending = _send(state, islice(events, count), total=total, rate=rate)
+
+    def events(stop: "Stop") -> "Iterator[Record]":
+        if total is not None:
+            return islice(read_events(stream, lambda _: None), count)
+        live = read_events(LiveLines(stream.fileno(), stop), bad.append)
+        return islice(live if skip_bad else _until_bad(live, bad), count)
+
+    sending = _send(state, events, total=total, rate=rate)
     finish_sending(state, sending, bad)
     if bad and not skip_bad:
         _refuse(bad[0], f"{sending.report.acknowledged:,} before it were sent; ")
@@ -268,7 +271,9 @@ def _until_bad(events: "Iterator[Record]", bad: "Sequence[BadLine]") -> "Iterato
         yield event
 
 
-def _send(state: AppState, events: "Iterable[Record]", *, total: int | None, rate: int | None) -> Sending:
+def _send(
+    state: AppState, events: "Callable[[Stop], Iterable[Record]]", *, total: int | None, rate: int | None
+) -> Sending:
     from vectorops.streaming.sending import send_records
 
     stack = state.stack
@@ -279,7 +284,7 @@ def _send(state: AppState, events: "Iterable[Record]", *, total: int | None, rat
         report = send_records(
             state.aws.client("kinesis"),
             stack.stream_name,
-            events,
+            events(stop),
             total=total,
             rate=rate,
             stop=stop,

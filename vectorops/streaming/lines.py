@@ -1,10 +1,16 @@
 """Events from a file, one JSON object a line."""
 
+import os
+import select
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 from vectorops.streaming.events import MAX_RECORD_BYTES, BadEventError, Record, read_record
+from vectorops.streaming.pace import Stop
+
+_SLICE_S = 0.1
+_CHUNK_BYTES = 1 << 16
 
 EXPLANATIONS = {
     "not_utf8": "it is not UTF-8",
@@ -28,7 +34,51 @@ class BadLine:
     reason: str
 
 
-def read_events(stream: BinaryIO, on_bad: Callable[[BadLine], None]) -> Iterator[Record]:
+class Lines(Protocol):
+    """What lines can be read from, such as a file."""
+
+    def readline(self, limit: int, /) -> bytes:
+        """Return the next line with its end, or `limit` bytes of it; nothing at the end."""
+
+
+class LiveLines:
+    """Lines of a pipe or a terminal, which end when it is to stop, even while nothing comes.
+
+    Args:
+        descriptor: To read from.
+        stop: Asked while it waits. What has come of an unfinished line by then is dropped.
+    """
+
+    def __init__(self, descriptor: int, stop: Stop) -> None:
+        self._descriptor = descriptor
+        self._stop = stop
+        self._held = bytearray()
+        self._has_ended = False
+
+    def readline(self, limit: int, /) -> bytes:
+        """Return the next line with its end, or `limit` bytes of it; nothing at the end."""
+        searched = 0
+        while (end := self._held.find(b"\n", searched) + 1) == 0 and len(self._held) < limit:
+            searched = len(self._held)
+            if self._has_ended:
+                break
+            self._read()
+        line = bytes(self._held[: min(end or len(self._held), limit)])
+        del self._held[: len(line)]
+        return line
+
+    def _read(self) -> None:
+        while not self._stop():
+            if select.select([self._descriptor], [], [], _SLICE_S)[0]:
+                chunk = os.read(self._descriptor, _CHUNK_BYTES)
+                self._has_ended = not chunk
+                self._held += chunk
+                return
+        self._has_ended = True
+        self._held.clear()
+
+
+def read_events(stream: Lines, on_bad: Callable[[BadLine], None]) -> Iterator[Record]:
     """Yield the events in `stream`, in order, without their line ends; empty lines are passed over.
 
     However long a line is, no more of it than a record may have is in memory.
@@ -48,7 +98,7 @@ def read_events(stream: BinaryIO, on_bad: Callable[[BadLine], None]) -> Iterator
             yield record
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
+def _lines(stream: Lines) -> Iterator[bytes]:
     """Yield each line; of one that is too long for a record, only its beginning."""
     limit = MAX_RECORD_BYTES + 2
     while piece := stream.readline(limit):

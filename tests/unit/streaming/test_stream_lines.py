@@ -1,9 +1,11 @@
 import io
+import os
+import threading
 
 import pytest
 
 from vectorops.streaming.events import MAX_RECORD_BYTES
-from vectorops.streaming.lines import EXPLANATIONS, BadLine, read_events
+from vectorops.streaming.lines import EXPLANATIONS, BadLine, LiveLines, read_events
 
 
 def read(content: bytes) -> tuple[list[bytes], list[BadLine]]:
@@ -42,3 +44,36 @@ def test_a_caller_that_refuses_bad_lines_stops_the_reading() -> None:
 
     with pytest.raises(ValueError, match="2"):
         list(read_events(io.BytesIO(b"{}\noops\n{}"), refuse))
+
+
+class Pipe:
+    """A pipe, read as live lines until the time for it is up."""
+
+    def __init__(self) -> None:
+        reading, self.writing = os.pipe()
+        self.stops = False
+        self.lines = LiveLines(reading, lambda: self.stops)
+
+    def write(self, content: bytes) -> None:
+        os.write(self.writing, content)
+
+
+def test_lines_of_a_pipe_are_those_of_a_file() -> None:
+    pipe, content = Pipe(), b'{"a": 1}\r\n\n{"a": "' + b"x" * 20_000 + b'"}\n{"a": 3}'
+    pipe.write(content)
+    os.close(pipe.writing)
+    assert [record.data for record in read_events(pipe.lines, lambda _: None)] == read(content)[0]
+
+
+def test_of_a_long_line_of_a_pipe_as_much_is_returned_as_is_asked_for() -> None:
+    pipe = Pipe()
+    pipe.write(b"abcdef\ng\n")
+    assert [pipe.lines.readline(4) for _ in range(3)] == [b"abcd", b"ef\n", b"g\n"]
+
+
+def test_a_stop_ends_the_wait_for_a_silent_pipe_and_drops_half_a_line() -> None:
+    pipe = Pipe()
+    pipe.write(b"whole\nhalf")
+    assert pipe.lines.readline(100) == b"whole\n"
+    threading.Timer(0.05, setattr, (pipe, "stops", True)).start()
+    assert [pipe.lines.readline(100) for _ in range(2)] == [b"", b""]
