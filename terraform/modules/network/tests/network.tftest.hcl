@@ -1,9 +1,8 @@
 mock_provider "aws" {
+  source = "../../tests/mocks"
+
   mock_data "aws_availability_zones" {
     defaults = { names = ["eu-central-1c", "eu-central-1a", "eu-central-1b"] }
-  }
-  mock_data "aws_region" {
-    defaults = { id = "eu-central-1" }
   }
 }
 
