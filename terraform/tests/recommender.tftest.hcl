@@ -20,14 +20,6 @@ override_module {
   }
 }
 
-variables {
-  environment            = "test"
-  region                 = "eu-central-1"
-  build_dir              = "tests/build"
-  create_source_database = true
-  network                = { interface_endpoints = ["secretsmanager"] }
-}
-
 run "the_functions_are_told_where_everything_is" {
   command = apply
 

@@ -14,14 +14,6 @@ mock_provider "aws" {
   }
 }
 
-variables {
-  environment            = "test"
-  region                 = "eu-central-1"
-  build_dir              = "tests/build"
-  create_source_database = true
-  network                = { interface_endpoints = ["secretsmanager"] }
-}
-
 run "outputs_name_the_buckets_by_purpose" {
   command = apply
 

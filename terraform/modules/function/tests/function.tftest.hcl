@@ -6,21 +6,6 @@ mock_provider "aws" {
   }
 }
 
-variables {
-  name_prefix      = "vectorops-test"
-  name             = "transform"
-  description      = "Transforms."
-  handler          = "vectorops.functions.transform.handler"
-  package_path     = "tests/package.zip"
-  alerts_topic_arn = "arn:aws:sns:eu-central-1:123456789012:vectorops-test-alerts"
-  network = {
-    vpc_id                      = "vpc-1"
-    subnet_ids                  = ["subnet-1", "subnet-2"]
-    s3_prefix_list_id           = "pl-1"
-    endpoints_security_group_id = "sg-endpoints"
-  }
-}
-
 run "the_function_runs_the_package_under_its_own_role_and_log_group" {
   command = apply
 
