@@ -169,6 +169,9 @@ def test_recall_that_fell_is_found_and_tuning_mends_it(
     tune_index(connection, items, Target(0.5), queries=20)
     [setting] = stored_settings(connection, items)
     record_setting(connection, replace(setting, ef_search=11, recall=0.96, target_recall=0.95))
+    measured: list[object] = []
+    index_health(connection, items, queries=50, on_recall=measured.append)
+    assert len(measured) == 2, "one sample alone may be bad by chance"
     found = problems(connection, items)["recall"]
     assert "recall@10 was 0.960 and is 0." in found.found
     assert found.mend == (
@@ -178,6 +181,8 @@ def test_recall_that_fell_is_found_and_tuning_mends_it(
     connection.execute("CREATE INDEX good ON items USING hnsw (embedding vector_cosine_ops)")
     assert commands.run(*found.mend.split()[1:]).exit_code == 0
     assert problems(connection, items) == {}
+    index_health(connection, items, on_recall=measured.append)
+    assert len(measured) == 3
     connection.execute("DELETE FROM items WHERE id >= 600")
     connection.execute("VACUUM ANALYZE items")
     notes = [one.found for one in index_health(connection, items).findings if one.kind == "recall"]
