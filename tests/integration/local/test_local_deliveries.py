@@ -1,7 +1,7 @@
 import base64
 import gzip
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.integration.local.delivery_streams import (
     processor,
     wait_until,
 )
-from tests.integration.local.local_targets import kill, operator_of
+from tests.integration.local.local_targets import kill, operator_of, wait_until_saved
 from vectorops.aws import Aws
 from vectorops.local import down, status, up
 from vectorops.settings import Environment
@@ -132,7 +132,8 @@ def test_nothing_is_lost_or_delivered_twice_when_the_local_target_is_killed(envi
     delivery = make_delivery_stream(operator_of(environment))
     for first in range(0, 500, 100):
         delivery.send({"n": n} for n in range(first, first + 100))
-    # What a killed process saved is at most a fraction of a second old.
+    # A killed process loses what it has not saved yet: a fraction of a second.
+    wait_until_saved(environment, "kinesis", base64.b64encode(b'{"n": 499}').decode())
     wait_until(lambda: bool(delivery.objects("good/")))
     kill(status(environment).pid)
     up(environment)
@@ -227,9 +228,9 @@ def test_cloudwatch_has_the_figures_of_stream_and_delivery(operator: Aws) -> Non
             Namespace=namespace,
             MetricName=metric,
             Dimensions=[{"Name": dimension, "Value": delivery.name}],
-            StartTime=now.replace(hour=0, minute=0),
+            StartTime=now - timedelta(hours=2),
             EndTime=now,
-            Period=86_400,
+            Period=3_600,
             Statistics=["Sum"],
         )["Datapoints"]
         return float(sum(point["Sum"] for point in points))
