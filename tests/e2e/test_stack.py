@@ -106,6 +106,11 @@ def test_status_tells_versions_tables_and_resources(stack: Cli) -> None:
     assert ("Glue job", "vectorops-local-embeddings-load") in resources
 
 
+def test_a_job_that_is_not_the_etl_job_is_not_said_to_be_started_as_that_one_is(stack: Cli) -> None:
+    answer = stack.ok("glue-status", "--job", "vectorops-local-embeddings-load")
+    assert "next: vectorops glue-run" not in answer.out + answer.err
+
+
 def test_doctor_finds_nothing_broken(stack: Cli) -> None:
     checks = stack.ok("doctor", "--json").json
     assert [check for check in checks if check["verdict"] == "failed"] == []

@@ -79,6 +79,8 @@ def glue_status(
     if run_id is None:
         runs = list_runs(glue, name, limit=limit)
         state.emit([run_report(run, {}) for run in runs], lambda console: _show_runs(console, name, runs))
+        if not runs and name == state.stack.glue_job_name:
+            state.note("next: vectorops glue-run")
         return
     run = get_run(glue, name, run_id)
     lines = _log_lines(state, run)
@@ -172,7 +174,7 @@ def _metrics(lines: list[str]) -> dict[str, Any]:
 
 def _show_runs(console: Console, job: str, runs: list["JobRun"]) -> None:
     if not runs:
-        console.print(f"{job} has not run yet.\nnext: vectorops glue-run")
+        console.print(f"{job} has not run yet.")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("started", "state", "seconds", "cost", "run", "error"):
