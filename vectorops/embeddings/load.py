@@ -147,7 +147,9 @@ def load_embeddings(
         if not way.resume:
             return loading.run()
         kind = (way.mode, on_error, columns)
-        return loading.resume(ResumableLoad(connection, table, kind, group_bytes=way.group_bytes))
+        return loading.resume(
+            ResumableLoad(connection, table, kind, group_bytes=way.group_bytes, on_phase=way.on_phase)
+        )
 
 
 class _Loading:
@@ -182,7 +184,8 @@ class _Loading:
         with self._connection.transaction():
             intake = self._intake(self._plan())
             self._take_turns(intake.plan.table)
-            discard_interrupted(self._connection, intake.plan.table)
+            if discard_interrupted(self._connection, intake.plan.table):
+                self._way.on_phase("dropping what an interrupted load with --resume has read")
             outcome = write(self._connection, intake, self._way)
             report = self._conclude(intake, outcome)
         return self._timed(self._count_left_behind(report, intake.plan.table, outcome))

@@ -82,6 +82,7 @@ class ResumableLoad:
         table: Where the rows are to go, as the user names it.
         what: What else has to be the same for a load to go on: the way, the options.
         group_bytes: About so much is committed at once, and is what an interruption costs at most.
+        on_phase: Called with what begins, for people.
     """
 
     def __init__(
@@ -91,11 +92,13 @@ class ResumableLoad:
         what: Sequence[object],
         *,
         group_bytes: int,
+        on_phase: Callable[[str], None],
     ) -> None:
         self._connection = connection
         self._table = _full_name(connection, table)
         self._what = what
         self._group_bytes = group_bytes
+        self._on_phase = on_phase
         self._schema = _schema_of(self._table)
         self._done: dict[int, _Progress] = {}
 
@@ -202,7 +205,9 @@ class ResumableLoad:
         return [_Progress(*row) for row in self._connection.execute(query)]
 
     def _create(self, plan: Plan, what: str) -> None:
-        _drop(self._connection, self._schema)
+        if _exists(self._connection, self._schema):
+            self._on_phase("dropping what an interrupted load of other files or options has read")
+            _drop(self._connection, self._schema)
         self._connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self._schema)))
         staging.create_staging(self._connection, plan.table, schema=self._schema)
         with search_path(self._connection, self._schema):

@@ -150,7 +150,10 @@ def test_a_load_of_another_kind_begins_anew(loader: Loader) -> None:
             loader.load_files(folder, way=way, on_progress=stop_after(rows))
         assert staged(loader) == rows - 500
     (Path(folder) / "a.csv").unlink()
-    assert counts(loader.load_files(folder, way=Way("replace", resume=True))) == {"inserted": 2_000}
+    phases: list[str] = []
+    way = Way("replace", resume=True, on_phase=phases.append)
+    assert counts(loader.load_files(folder, way=way)) == {"inserted": 2_000}
+    assert phases[0] == "dropping what an interrupted load of other files or options has read"
 
 
 def test_another_load_ends_what_could_have_been_resumed(loader: Loader) -> None:
@@ -158,8 +161,10 @@ def test_another_load_ends_what_could_have_been_resumed(loader: Loader) -> None:
     with pytest.raises(KeyboardInterrupt):
         loader.load_files(folder, way=RESUME, on_progress=stop_after(2_500))
     assert left(loader)
-    loader.load(GOOD, "public.t")
+    phases: list[str] = []
+    loader.load(GOOD, "public.t", way=Way(on_phase=phases.append))
     assert left(loader) == []
+    assert phases == ["dropping what an interrupted load with --resume has read"]
     assert loader.load_files(folder, way=RESUME).resumed_files == 0
 
 
