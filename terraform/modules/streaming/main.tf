@@ -11,14 +11,18 @@ locals {
   # A folder an hour in UTC, as Firehose makes them unasked. The catalog's table computes the same names.
   hour_format = "yyyy/MM/dd/HH"
 
-  # AWS takes both buffering hints of the transform or neither. The provider forgets what equals a default of AWS, which
-  # would be a change in every plan: beside a hint that is none, a default is told a little lower.
-  are_default_hints = var.transform_buffer_mb == 1 && var.transform_buffer_seconds == 60
-  transform_hints = local.are_default_hints ? {} : {
-    BufferSizeInMBs         = var.transform_buffer_mb == 1 ? 0.9 : var.transform_buffer_mb
-    BufferIntervalInSeconds = var.transform_buffer_seconds == 60 ? 59 : var.transform_buffer_seconds
+  # The provider sends the defaults that are not said (AWS takes both hints or neither), and forgets them when it reads:
+  # an explicit default would be a change in every plan.
+  transform_defaults = {
+    BufferSizeInMBs         = 1
+    BufferIntervalInSeconds = 60
+    NumberOfRetries         = 3
   }
-  transform_retries = var.transform_retries == 3 ? {} : { NumberOfRetries = var.transform_retries }
+  transform_hints = {
+    BufferSizeInMBs         = var.transform_buffer_mb
+    BufferIntervalInSeconds = var.transform_buffer_seconds
+    NumberOfRetries         = var.transform_retries
+  }
 }
 
 resource "aws_kinesis_stream" "activity" {
@@ -85,7 +89,7 @@ resource "aws_kinesis_firehose_delivery_stream" "recommendations" {
         }
 
         dynamic "parameters" {
-          for_each = merge(local.transform_hints, local.transform_retries)
+          for_each = { for name, value in local.transform_hints : name => value if value != local.transform_defaults[name] }
 
           content {
             parameter_name  = parameters.key
