@@ -69,10 +69,9 @@ class Pump:
     def _deliver_until_it_changes(self) -> None:
         settings = self._settings()
         delivery = Delivery(settings, self._position_file, self._around, self._stopping)
-        is_current = True
-        while is_current:
+        # Asked before the first batch too: they may have changed while the roles were assumed.
+        while self._settings().version == settings.version:
             delivery.deliver_batch()
-            is_current = self._settings().version == settings.version
 
     def _settings(self) -> DeliverySettings:
         firehose = self._around.operator.client("firehose")
