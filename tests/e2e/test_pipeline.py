@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.aws import client, deny_action
 from tests.e2e.cli import Cli
+from tests.e2e.deliveries import outputs_of
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_the_run_of_the_demo_is_in_the_history_with_its_figures(stack: Cli, firs
 
 
 def test_the_published_model_and_embeddings_are_in_the_artefact_bucket(stack: Cli, first_demo: Any) -> None:
-    bucket = stack.ok("deploy", "--json").json["outputs"]["ml_artifacts_bucket"]
+    bucket = outputs_of(stack)["ml_artifacts_bucket"]
     s3 = client(stack, "s3")
     manifest = json.loads(s3.get_object(Bucket=bucket, Key="model/manifest.json")["Body"].read())
     keys = {item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]}
@@ -78,14 +79,15 @@ def test_a_stock_dump_flows_through_unchanged_and_twice_the_same(
 def test_a_job_whose_permission_is_taken_away_fails_and_deploy_gives_it_back(
     stack: Cli, first_demo: Any
 ) -> None:
-    outputs = stack.ok("deploy", "--json").json["outputs"]
+    outputs = outputs_of(stack)
     job = client(stack, "glue").get_job(JobName=outputs["glue_job_name"])["Job"]
     deny_action(client(stack, "iam"), job["Role"], "secretsmanager:GetSecretValue")
     answer = stack.run("glue-run")
     assert answer.code == 8
     assert "not authorized" in answer.err
     assert "secretsmanager:GetSecretValue" in answer.err
-    assert stack.ok("deploy", "--yes", "--json").json["changes"] == {"update": 1}
+    deployed = stack.ok("deploy", "--yes", "--json").json
+    assert (deployed["changes"], deployed["outputs"]) == ({"update": 1}, outputs)
 
 
 def test_an_unknown_job_is_answered_with_those_there_are(stack: Cli) -> None:

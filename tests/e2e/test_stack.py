@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.aws import client, listed
 from tests.e2e.cli import Answer, Cli
+from tests.e2e.deliveries import outputs_of
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000"
 # AWS knows no resources for these: Service Authorization Reference, "Actions defined by …".
@@ -78,7 +79,7 @@ def test_no_port_is_open_to_the_world_as_the_labs_database_was(state_document: s
 def test_the_import_role_reads_the_artefact_prefix_and_nothing_else_where_the_lab_had_no_permission(
     stack: Cli,
 ) -> None:
-    outputs = stack.ok("deploy", "--json").json["outputs"]
+    outputs = outputs_of(stack)
     iam, role = client(stack, "iam"), outputs["s3_import_role_arn"].rsplit("/", 1)[1]
     (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
