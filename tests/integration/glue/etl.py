@@ -21,8 +21,6 @@ from vectorops.source import SourceAddress, SourceConnection, connect_source
 SCRIPT = Path(__file__).parents[3] / "vectorops" / "glue" / "ratings_etl.py"
 TABLE = "ratings_ml_training"
 METRICS_MARK = "VECTOROPS_METRICS "
-# Runs this short would spend half of their time on compiling for longer ones.
-SHORT_RUNS = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 COLUMN_TYPES = {
     "customerNumber": "int",
     "city": "string",
@@ -112,10 +110,7 @@ class Etl:
         credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         process = subprocess.Popen(
             argv,
-            env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": self.aws.region}
-            | SHORT_RUNS
-            | credentials
-            | env,
+            env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": self.aws.region} | credentials | env,
             cwd=work_dir,
             stdout=subprocess.PIPE,
             stderr=(work_dir / "stderr").open("wb"),

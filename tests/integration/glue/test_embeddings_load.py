@@ -14,7 +14,6 @@ import psycopg
 import pytest
 
 from tests.integration.embeddings.load_samples import Loader, embeddings_csv
-from tests.integration.glue.etl import SHORT_RUNS
 from vectorops.aws import Aws
 from vectorops.database.connection import DatabaseAddress, connect, register_vector_types
 from vectorops.database.migrations import apply_migrations
@@ -72,7 +71,7 @@ class Job:
         env |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         return subprocess.Popen(
             argv,
-            env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": self.aws.region} | SHORT_RUNS | env,
+            env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": self.aws.region} | env,
             cwd=work_dir,
             stdout=(work_dir / "output").open("wb"),
             stderr=subprocess.STDOUT,
