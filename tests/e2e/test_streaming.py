@@ -207,6 +207,7 @@ def test_a_tail_says_that_it_waits(ready: Cli) -> None:
     ) as tail:
         assert b"waiting for objects below s3://" in tail.stderr.readline()  # type: ignore[union-attr]
         tail.send_signal(signal.SIGINT)
+        assert b"interrupted" in tail.stderr.read()  # type: ignore[union-attr]
     assert tail.returncode == 130
 
 
