@@ -33,7 +33,7 @@ def load_embeddings(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE…", help="Path, folder, 'glob', s3://bucket/key, s3://bucket/prefix/, or -."
+            metavar="SOURCE", help="Path, folder, 'glob', s3://bucket/key, s3://bucket/prefix/, or -."
         ),
     ],
     table: Annotated[str, typer.Option(help="Table to load into, such as item_emb.")],

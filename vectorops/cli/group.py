@@ -5,11 +5,11 @@ import sys
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from vectorops.cli.terminal import error_terminal
 from vectorops.errors import AwsError, DatabaseError, VectorOpsError
 
 INTERRUPTED = 130
@@ -22,6 +22,7 @@ class RootGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Move the global options to the front, where the root command reads them."""
+        tidy_help(self, ctx)
         return super().parse_args(ctx, globals_first(args))
 
     def invoke(self, ctx: Any) -> Any:
@@ -74,9 +75,24 @@ def globals_first(args: list[str]) -> list[str]:
     return front + rest + args[end:]
 
 
+def tidy_help(command: Any, context: Any) -> None:
+    """Let the help of a command, and of those below it, fit a terminal of any width.
+
+    Typer keeps the line breaks of a docstring after its first paragraph, and shows a flag with a type, as if
+    it took a value.
+    """
+    paragraphs = (command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for option in command.get_params(context):
+        if getattr(option, "is_flag", False) or getattr(option, "count", False):
+            option.metavar = ""
+    for child in getattr(command, "commands", {}).values():
+        tidy_help(child, child.context_class(child, parent=context, **child.context_settings))
+
+
 def show_error(error: VectorOpsError) -> None:
     """Print an error to stderr: what happened and why, then the next step."""
-    console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+    console = error_terminal()
     console.print(Text("error: ", style="bold red") + Text(str(error)))
     if error.hint:
         console.print(Text("hint: ", style="bold cyan") + Text(error.hint))

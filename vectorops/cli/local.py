@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vectorops.cli.deploy import Yes
 from vectorops.cli.state import AppState, state_of
+from vectorops.cli.terminal import harmless
 from vectorops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,10 +75,10 @@ def logs(
         raise UsageError(f"there is no log yet at {path}", hint="run 'vectorops local up'")
     with path.open(encoding="utf-8", errors="replace") as log:
         for line in deque(log, maxlen=lines):
-            typer.echo(line.rstrip("\n"))
+            typer.echo(harmless(line.rstrip("\n")))
         while follow:
             if line := log.readline():
-                typer.echo(line.rstrip("\n"))
+                typer.echo(harmless(line.rstrip("\n")))
             else:
                 time.sleep(FOLLOW_PAUSE_S)
 
@@ -98,7 +100,9 @@ def reset(context: typer.Context, yes: Yes = False) -> None:
 
 def dsn(context: typer.Context) -> None:
     """Print the database's URL, password included, for psql: psql "$(vectorops local dsn)"."""
-    typer.echo(_local_state(context).database_address.url())
+    state = _local_state(context)
+    url = state.database_address.url()
+    state.emit({"url": url}, lambda _: typer.echo(url))
 
 
 def _local_state(context: typer.Context) -> AppState:
@@ -129,4 +133,6 @@ def _show(console: Console, found: "LocalStatus") -> None:
             table.add_row(*row)
         console.print(table)
     if found.state == "crashed":
-        console.print(f"[red]{found.last_error}[/red]\nnext: vectorops local logs, then vectorops local up")
+        console.print(
+            f"[red]{escape(found.last_error)}[/red]\nnext: vectorops local logs, then vectorops local up"
+        )

@@ -54,7 +54,9 @@ def root(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result to stdout as JSON.")] = False,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more.")] = 0,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, show_default=False, help="Log more; -vv logs all.")
+    ] = 0,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")

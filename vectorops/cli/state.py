@@ -6,11 +6,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 
+from vectorops.cli.terminal import terminal
 from vectorops.errors import UsageError
 from vectorops.settings import Environment, Project, load_project
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from vectorops.database.connection import DatabaseAddress
     from vectorops.infra.stack import Stack
     from vectorops.infra.terraform import Terraform
-
-
-PIPE_WIDTH = 240
 
 
 class AppState:
@@ -42,8 +40,8 @@ class AppState:
         self.as_json = as_json
         self.debug = debug
         # The streams are held, since Terraform's output is redirected while it runs.
-        self.out = _console(sys.stdout)
-        self.err = _console(sys.stderr)
+        self.out = terminal(sys.stdout)
+        self.err = terminal(sys.stderr)
 
     @functools.cached_property
     def project(self) -> Project:
@@ -146,11 +144,6 @@ class AppState:
         given = typer.prompt(prompt, default="", show_default=False, err=True).strip()
         if (given != answer) if answer else (given.lower() not in ("y", "yes")):
             raise typer.Abort
-
-
-def _console(stream: TextIO) -> Console:
-    # What goes into a file or a pipe is never cut to the width of a terminal that is not there.
-    return Console(file=stream, highlight=False, emoji=False, width=None if stream.isatty() else PIPE_WIDTH)
 
 
 def to_json(value: Any) -> Any:

@@ -65,3 +65,17 @@ def test_every_failure_is_a_message_and_an_exit_code(
 def test_a_traceback_comes_only_when_asked_for(failing_app: typer.Typer) -> None:
     answer = CliRunner().invoke(failing_app, ["--debug", "fail", "unforeseen"])
     assert isinstance(answer.exception, ZeroDivisionError)
+
+
+def test_help_fills_the_lines_of_the_terminal_whatever_its_source_breaks(failing_app: typer.Typer) -> None:
+    @failing_app.command()
+    def explain(loudly: bool = False) -> None:
+        """Explain.
+
+        The second paragraph is broken
+        in its source, and not in the help.
+        """
+
+    help_text = CliRunner().invoke(failing_app, ["explain", "--help"], env={"COLUMNS": "80"}).stdout
+    assert "The second paragraph is broken in its source, and not in the help." in help_text
+    assert "<bool>" not in help_text
