@@ -46,7 +46,7 @@ class Aws:
             from botocore.config import Config
 
             config = Config(
-                retries={"mode": "standard", "max_attempts": self.attempts},
+                retries={"mode": "standard", "total_max_attempts": self.attempts},
                 connect_timeout=10,
                 read_timeout=self.read_timeout_s,
                 max_pool_connections=50,

@@ -3,8 +3,9 @@ import json
 import uuid
 import zipfile
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
+import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -63,6 +64,24 @@ def call(url: str, *, sign: bool = True) -> tuple[int, Any]:
     return answer.status_code, json.loads(answer.content)
 
 
+def figures(aws: Aws, name: str, *metrics: str) -> dict[str, float]:
+    """Return the sum of each metric of a function over the last hour."""
+    now = datetime.now(UTC)
+    found = {
+        metric: aws.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName=metric,
+            Dimensions=[{"Name": "FunctionName", "Value": name}],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(minutes=1),
+            Period=3_600,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        for metric in metrics
+    }
+    return {metric: sum(point["Sum"] for point in points) for metric, points in found.items()}
+
+
 def test_a_function_has_only_what_is_in_its_package(operator: Aws) -> None:
     answer = operator.client("lambda").invoke(FunctionName=make_function(operator), Payload=b"{}")
     assert json.load(answer["Payload"])["boto3"] is None
@@ -82,22 +101,24 @@ def test_calls_of_a_url_are_counted_as_those_of_the_function(operator: Aws) -> N
     assert call(f"{url}items")[0] == 200
     assert call(f"{url}raise")[0] == 502
 
-    def figure(metric: str, statistic: Literal["Sum", "Maximum"] = "Sum") -> float:
-        now = datetime.now(UTC)
-        points = operator.client("cloudwatch").get_metric_statistics(
-            Namespace="AWS/Lambda",
-            MetricName=metric,
-            Dimensions=[{"Name": "FunctionName", "Value": name}],
-            StartTime=now - timedelta(hours=1),
-            EndTime=now + timedelta(minutes=1),
-            Period=86_400,
-            Statistics=[statistic],
-        )["Datapoints"]
-        return float(sum(point[statistic] for point in points))
-
-    sums = {metric: figure(metric) for metric in ("Invocations", "Errors", "UrlRequestCount", "Url5xxCount")}
+    sums = figures(operator, name, "Invocations", "Errors", "UrlRequestCount", "Url5xxCount")
     assert sums == {"Invocations": 2, "Errors": 1, "UrlRequestCount": 2, "Url5xxCount": 1}
-    assert figure("Duration", "Maximum") > 0
+    assert figures(operator, name, "Duration")["Duration"] > 0
+
+
+def test_a_throttled_call_is_counted_once_and_as_no_invocation(operator: Aws) -> None:
+    name = make_function(operator)
+    url = make_url(operator, name)
+    once = Aws(
+        operator.region, endpoint_url=operator.endpoint_url, credentials=operator.credentials, attempts=1
+    )
+    functions = once.client("lambda")
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    with pytest.raises(functions.exceptions.TooManyRequestsException):
+        functions.invoke(FunctionName=name)
+    assert call(url)[0] == 429
+    counted = figures(operator, name, "Throttles", "Invocations", "Errors")
+    assert counted == {"Throttles": 2, "Invocations": 0, "Errors": 0}
 
 
 def test_a_restart_keeps_urls_and_leaves_no_files_of_functions(environment: Environment) -> None:

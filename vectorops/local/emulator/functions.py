@@ -36,7 +36,7 @@ def install(folder: Path, endpoint: LocalEndpoint) -> None:
         folder: For the interpreter of the functions; it is emptied.
         endpoint: Where the AWS APIs of this process are.
     """
-    need(lambda_svc, "_emit_lambda_metrics", "_function_urls", "_url_config_key", "resolve_function_url")
+    need(lambda_svc, "_function_urls", "_url_config_key", "resolve_function_url")
     need(cloudwatch, "record_metric")
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=False, symlinks=True)
@@ -45,6 +45,7 @@ def install(folder: Path, endpoint: LocalEndpoint) -> None:
     replace(lambda_svc, "load_persisted_state", _restore_urls_at(endpoint))
     replace(lambda_svc, "_function_url_id", _function_url_id)
     replace(lambda_svc, "handle_function_url_request", _handle_url_request)
+    replace(lambda_svc, "_emit_lambda_metrics", _emit_lambda_metrics)
     replace(lambda_svc, "_emit_lambda_logs", _emit_lambda_logs)
 
 
@@ -125,6 +126,18 @@ def _count_url_call(name: str, status: int, duration_s: float, *, is_invoked: bo
         lambda_svc._emit_lambda_metrics(
             name, duration_ms, error=status == HTTPStatus.BAD_GATEWAY, throttle=False
         )
+
+
+def _emit_lambda_metrics(original: Function) -> Function:
+    """Count a throttled call once, and neither as an invocation nor as an error."""
+
+    def emit(name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+        if not throttle:
+            original(name, duration_ms, error, throttle)
+        elif not duration_ms:  # the library tells of it a second time, with a duration
+            cloudwatch.record_metric("AWS/Lambda", "Throttles", 1, "Count", {"FunctionName": name})
+
+    return emit
 
 
 def _emit_lambda_logs(original: Function) -> Function:
