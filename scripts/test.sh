@@ -13,7 +13,8 @@ trap 'kill "$end_to_end" 2>/dev/null; wait "$end_to_end"; rm -f "$log"' EXIT
 trap 'exit 130' INT TERM
 
 # By file: the tests of one file share servers that take seconds to start. tests/integration/conftest.py orders them.
-.venv/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/unit tests/integration
+# They take what the end-to-end tests leave of the processors: those wait the most, and must not end the last.
+nice -n 10 .venv/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/unit tests/integration
 status=$?
 
 echo "The end-to-end tests:"
