@@ -10,7 +10,7 @@ LEVEL = $(if $(filter local,$(ENV)),local,base)
 	bench deploy plan destroy status schema doctor glue-run clean
 
 help: ## List the targets.
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  %-18s %s\n", $$1, $$2}'
 
 setup: setup-dev ## Set up everything, inside this folder.
 

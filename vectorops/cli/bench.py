@@ -90,7 +90,7 @@ def bench(
     if report.warning:
         state.note(f"[yellow]warning:[/yellow] {escape(report.warning)}")
     state.emit(report, lambda console: _show(console, report))
-    state.note(f"chart: {path}")
+    state.note(f"chart: {escape(str(path))}")
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -146,10 +146,10 @@ def rollback(
 def show_rollback(console: Console, report: "RollbackReport") -> None:
     """Print what a rollback did."""
     if report.discarded:
-        console.print(f"[green]Dropped[/green] what was kept for {report.table}")
+        console.print(f"[green]Dropped[/green] what was kept for {escape(report.table)}")
         return
     model = f", model {escape(report.model_version)}" if report.model_version else ""
-    console.print(f"[green]Rolled back[/green] {report.table}: {report.rows:,} rows{model}")
+    console.print(f"[green]Rolled back[/green] {escape(report.table)}: {report.rows:,} rows{model}")
     console.print(f"  the other table is kept: 'vectorops rollback {escape(report.table)}' undoes this")
 
 
@@ -184,7 +184,7 @@ def show_load(console: Console, report: "LoadReport") -> None:
     verb = "[yellow]Checked[/yellow], nothing written:" if report.dry_run else f"[green]{done}[/green]"
     created = " (created)" if report.created else ""
     took = f"{report.read:,} rows in {report.elapsed_s:.1f} s, {rate:,.0f} rows/s"
-    console.print(f"{verb} {report.table}{created}: {took}")
+    console.print(f"{verb} {escape(report.table)}{created}: {took}")
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right")

@@ -48,7 +48,7 @@ def _show(console: Console, report: "ExportReport") -> None:
     rate = report.rows / report.elapsed_s if report.elapsed_s else 0
     ids = f" and {escape(report.ids)}" if report.ids else ""
     size = size_text(report.bytes_written)
-    console.print(f"[green]Exported[/green] {report.table} to {escape(report.destination)}{ids}")
+    console.print(f"[green]Exported[/green] {escape(report.table)} to {escape(report.destination)}{ids}")
     console.print(f"  {report.rows:,} rows, {size} in {report.elapsed_s:.1f} s, {rate:,.0f} rows/s")
     console.print(f"  columns: {escape(', '.join(report.columns))}")
     if report.left_out:

@@ -1,9 +1,11 @@
 """`index …`: plan, build, check and tune the vector index of a table."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.markup import escape
 
 from vectorops.cli.index_output import show_build, show_health, show_list, show_plan, show_tune
 from vectorops.cli.machine import own_machine
@@ -187,7 +189,7 @@ def build(
             f"[yellow]warning:[/yellow] {warning}; build again with more --memory, or a smaller --type"
         )
     state.emit(report, lambda console: show_build(console, report))
-    state.note(f"next: vectorops index tune {of.full_name}")
+    state.note(f"next: vectorops index tune {escape(shlex.quote(of.full_name))}")
 
 
 def health(
@@ -218,7 +220,9 @@ def health(
                 connection,
                 one,
                 queries=queries,
-                on_recall=lambda setting: state.note(f"measuring the recall of {setting.table_name}…"),
+                on_recall=lambda setting: state.note(
+                    f"measuring the recall of {escape(setting.table_name)}…"
+                ),
             )
             for one in tables
         ]

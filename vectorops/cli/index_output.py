@@ -55,7 +55,7 @@ def show_plan(console: Console, plan: "IndexPlan") -> None:
         console.print(f"  {escape(reason)}")
     if not plan.fits:
         console.print("  [yellow]it does not fit into the memory: the build takes many times longer[/yellow]")
-    console.print(f"next: {plan.command}", soft_wrap=True)
+    console.print(f"next: {escape(plan.command)}", soft_wrap=True)
 
 
 def show_build(console: Console, report: "BuildReport") -> None:

@@ -118,7 +118,7 @@ class LoadProgress(_Bar):
         self, console: Console, title: str, *, total_bytes: int | None = None, noun: str = "rows"
     ) -> None:
         self._console = console
-        self._title = title
+        self._title = escape(title)
         self._noun = noun
         self._rows = 0
         self._started = self._logged = time.monotonic()
@@ -129,7 +129,7 @@ class LoadProgress(_Bar):
         if total_bytes:
             columns += [TimeRemainingColumn()]
         self._bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
-        self._task = self._bar.add_task(title, total=total_bytes, rows=0, rate=0.0)
+        self._task = self._bar.add_task(self._title, total=total_bytes, rows=0, rate=0.0)
 
     def advance(self, rows: int) -> None:
         """Take a number of rows that were just done."""
@@ -158,13 +158,13 @@ class IndexBuildProgress(_Bar):
 
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
-        self._title = title
+        self._title = escape(title)
         self._phase = ""
         self._logged = time.monotonic()
         columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()]
         columns += [TextColumn("{task.fields[rows]:,} rows"), TimeElapsedColumn()]
         self._bar = Progress(*columns, console=console, transient=True, redirect_stdout=False)
-        self._task = self._bar.add_task(title, total=None, rows=0)
+        self._task = self._bar.add_task(self._title, total=None, rows=0)
 
     def update(self, progress: "BuildProgress") -> None:
         """Take a moment of the build; may be called on another thread."""
@@ -193,8 +193,8 @@ class MeasureProgress:
 
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
-        self._title = title
-        self._status = console.status(f"{title}…")
+        self._title = escape(title)
+        self._status = console.status(f"{self._title}…")
 
     def __enter__(self) -> "MeasureProgress":
         if self._console.is_terminal:

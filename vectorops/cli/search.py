@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.markup import escape
 
 from vectorops.cli.search_output import neighbours, show_batch, show_hybrid, show_result
 from vectorops.cli.state import AppState, state_of
@@ -151,4 +152,4 @@ def _search_hybrid(state: AppState, searcher: "Searcher", query: "Query", text: 
 
 def _warn(state: AppState, warning: str) -> None:
     if warning:
-        state.note(f"[yellow]warning:[/yellow] {warning}")
+        state.note(f"[yellow]warning:[/yellow] {escape(warning)}")

@@ -28,7 +28,7 @@ def show_result(console: Console, result: "SearchResult", title: str | None = No
         vector = [] if found.vector is None else [",".join(f"{value:g}" for value in found.vector)]
         table.add_row(str(rank), escape(str(found.id)), f"{found.score:.4f}", *vector)
     console.print(table)
-    console.print(f"[dim]{_how(result)}[/dim]")
+    console.print(f"[dim]{escape(_how(result))}[/dim]")
 
 
 def show_batch(console: Console, names: Sequence[str], results: "Sequence[SearchResult]") -> None:
@@ -40,7 +40,7 @@ def show_batch(console: Console, names: Sequence[str], results: "Sequence[Search
             table.add_row(escape(name), str(rank), escape(str(found.id)), f"{found.score:.4f}")
     console.print(table)
     for how in dict.fromkeys(map(_how, results)):
-        console.print(f"[dim]{how}[/dim]")
+        console.print(f"[dim]{escape(how)}[/dim]")
 
 
 def show_hybrid(console: Console, result: "HybridResult") -> None:
@@ -51,7 +51,8 @@ def show_hybrid(console: Console, result: "HybridResult") -> None:
         table.add_row(str(rank), escape(str(hit.id)), f"{hit.score:.4f}", *places)
     console.print(table)
     vectors = f"vectors by index {result.index}" if result.index else "every vector was compared"
-    console.print(f"[dim]{vectors}; text of {result.text_column} as {result.text_config}[/dim]")
+    how = f"{vectors}; text of {result.text_column} as {result.text_config}"
+    console.print(f"[dim]{escape(how)}[/dim]")
 
 
 def _how(result: "SearchResult") -> str:

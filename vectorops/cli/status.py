@@ -133,7 +133,9 @@ def _tables_table(tables: Sequence["TableState"]) -> Table:
         )
         dimension = f"{found.table.vector_type} {found.table.dimension or 'any'}"
         size = size_text(found.total_bytes)
-        table.add_row(found.table.full_name, rows, dimension, size, indexes or "[yellow]none[/yellow]")
+        table.add_row(
+            escape(found.table.full_name), rows, dimension, size, indexes or "[yellow]none[/yellow]"
+        )
     return table
 
 
@@ -144,7 +146,7 @@ def _loads_table(loads: Sequence["Load"]) -> Table:
         counts = (load.rows_read, written, load.rows_unchanged, load.rows_rejected)
         when = f"{load.finished_at:%Y-%m-%d %H:%M}" if load.finished_at else ""
         sources = escape(", ".join(load.sources))
-        table.add_row(when, load.table_name, load.mode, *(f"{count:,}" for count in counts), sources)
+        table.add_row(when, escape(load.table_name), load.mode, *(f"{count:,}" for count in counts), sources)
     return table
 
 

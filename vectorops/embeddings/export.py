@@ -130,6 +130,7 @@ def _local_paths(
         return
     if s3 is None:
         raise UsageError(f"cannot write {destination}", why="no S3 client is given")
+    _check_bucket(destination, s3)
     for name in [] if overwrite else names:
         _check_free_in_s3(name, s3)
     from boto3.exceptions import S3UploadFailedError
@@ -144,6 +145,23 @@ def _local_paths(
                 s3.upload_file(str(path), bucket, key)
         except (BotoCoreError, ClientError, S3UploadFailedError) as exc:
             raise AwsError(f"cannot write {destination}", why=str(exc)) from exc
+
+
+def _check_bucket(url: str, s3: "S3Client") -> None:
+    """Refuse a bucket that cannot be before anything is read."""
+    from botocore.exceptions import ClientError, ParamValidationError
+
+    bucket = url.removeprefix("s3://").partition("/")[0]
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ParamValidationError as exc:
+        raise UsageError(
+            f"cannot write {url}", why=f"'{bucket}' names no bucket", hint="write s3://bucket/key"
+        ) from exc
+    except ClientError as exc:
+        # Who may put objects into a bucket is not always allowed to look at it.
+        if exc.response.get("Error", {}).get("Code") in ("404", "NoSuchBucket"):
+            raise UsageError(f"cannot write {url}", why="there is no such bucket") from exc
 
 
 def _check_free_in_s3(url: str, s3: "S3Client") -> None:

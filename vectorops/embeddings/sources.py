@@ -99,7 +99,9 @@ def _find_on_disk(spec: str) -> list[Source]:
         matches = sorted(glob(spec, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         files = [Path(match) for match in matches if Path(match).is_file()]
     if not files:
-        raise InputDataError(f"there is no file {spec}", hint="check the path, or quote the pattern")
+        is_url = "://" in spec or spec.startswith("s3:")
+        hint = "write s3://bucket/key, or download it" if is_url else "check the path, or quote the pattern"
+        raise InputDataError(f"there is no file {spec}", hint=hint)
     return [_file(file) for file in files]
 
 

@@ -120,3 +120,19 @@ def test_options_that_make_no_search_are_refused(
     answer = commands.run("search", items, *arguments)
     assert answer.exit_code == 2
     assert message in answer.stderr
+
+
+def test_a_name_or_value_that_looks_like_markup_is_shown_as_it_is(
+    commands: Commands, items: str, vector_database: Connection
+) -> None:
+    vector_database.execute('ALTER TABLE items RENAME TO "of[/2026]"')
+    for words in (
+        ("search", "--id", "3", "--where", "title = [/x]"),
+        ("index", "list"),
+        ("index", "plan"),
+        ("index", "tune", "--queries", "2", "--dry-run"),
+        ("index", "build", "--rebuild"),
+    ):
+        shown = commands.run(*words, "of[/2026]")
+        assert shown.exit_code == 0, shown.stderr
+        assert words[0] == "search" or "of[/2026]" in shown.stdout + shown.stderr

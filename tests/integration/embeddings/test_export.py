@@ -155,3 +155,17 @@ def test_an_unknown_format_or_table_is_refused(loader: Loader) -> None:
     with pytest.raises(DatabaseError, match="there is no table 'nowhere'"):
         export_table(loader.connection, "nowhere", str(loader.folder / "out.csv"))
     assert not list(Path(loader.folder).iterdir())
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [("s3://nowhere/out.csv", "there is no such bucket"), ("s3:///out.csv", "'' names no bucket")],
+)
+def test_a_bucket_that_is_not_there_is_refused_before_a_row_is_read(
+    loader: Loader, s3: "S3Client", url: str, why: str
+) -> None:
+    fill(loader)
+    counted: list[int] = []
+    with pytest.raises(UsageError, match=why):
+        export_table(loader.connection, "t", url, s3=s3, on_progress=lambda rows, _: counted.append(rows))
+    assert counted == []

@@ -93,3 +93,10 @@ def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
 def test_no_source_at_all_is_refused() -> None:
     with pytest.raises(UsageError, match="no source is given"):
         find_sources([])
+
+
+@pytest.mark.parametrize("spec", ["https://example.com/a.csv", "s3:/bucket/a.csv"])
+def test_a_url_that_cannot_be_read_is_told_from_a_missing_file(spec: str) -> None:
+    with pytest.raises(InputDataError) as caught:
+        find_sources([spec])
+    assert caught.value.hint.startswith("write s3://bucket/key")
