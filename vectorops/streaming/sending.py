@@ -174,9 +174,11 @@ def put_batch(
     """
     pending, errors, resent, started = list(range(len(batch))), Counter[str](), 0, clock()
     for wait in (*RETRY_WAITS_S, None):
+        unreachable: BotoCoreError | None = None
         try:
             codes = _put(kinesis, stream_name, [batch[index] for index in pending])
         except (ClientError, BotoCoreError) as exc:
+            unreachable = exc if isinstance(exc, BotoCoreError) else None
             code = exc.response["Error"]["Code"] if isinstance(exc, ClientError) else type(exc).__name__
             if isinstance(exc, ClientError) and code not in _PASSING_CODES:
                 errors[code] += len(pending)
@@ -188,7 +190,9 @@ def put_batch(
             break
         pause(wait, stop, sleep=sleep)
         resent += len(pending)
-    fault = _refused(stream_name, errors) if pending and not stop() else None
+    if not pending or stop():
+        return Put(pending, resent, errors, None)
+    fault = _unreachable(stream_name, unreachable) if unreachable else _refused(stream_name, errors)
     return Put(pending, resent, errors, fault)
 
 
@@ -203,6 +207,11 @@ def _put(kinesis: "KinesisClient", stream_name: str, records: Sequence[Record]) 
 
 def _fault(stream_name: str, code: str, why: str) -> AwsError:
     return AwsError(f"cannot send to stream '{stream_name}'", why=why, hint=_HINTS.get(code, ""))
+
+
+def _unreachable(stream_name: str, error: BotoCoreError) -> AwsError:
+    hint = "run 'vectorops doctor'; then send the rest"
+    return AwsError(f"stream '{stream_name}' cannot be reached", why=str(error), hint=hint)
 
 
 def _refused(stream_name: str, errors: Counter[str]) -> AwsError:

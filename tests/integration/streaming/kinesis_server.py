@@ -30,8 +30,10 @@ class KinesisServer:
     taken: list[tuple[bytes, str]] = field(default_factory=list)
     url: str = ""
 
-    def client(self) -> Any:
-        return Aws("us-east-1", endpoint_url=self.url, credentials=Credentials("k", "s")).client("kinesis")
+    def client(self, *, attempts: int = 5) -> Any:
+        credentials = Credentials("k", "s")
+        aws = Aws("us-east-1", endpoint_url=self.url, credentials=credentials, attempts=attempts)
+        return aws.client("kinesis")
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         records = [(base64.b64decode(one["Data"]), one["PartitionKey"]) for one in request["Records"]]

@@ -73,6 +73,16 @@ def test_a_stream_that_refuses_for_good_ends_the_sending_with_exact_counts() -> 
     assert THROTTLED in report.fault.why
 
 
+def test_a_stream_that_cannot_be_reached_is_not_taken_for_one_that_refuses() -> None:
+    with running_kinesis(lambda call, data: [""] * len(data)) as server:
+        client = server.client(attempts=1)
+    report = send_records(client, "s", records(3), total=3, sleep=Waits())
+    assert (report.acknowledged, report.failed, report.unsent) == (0, 3, 0)
+    assert report.fault is not None
+    assert "cannot be reached" in report.fault.what
+    assert "doctor" in report.fault.hint
+
+
 def test_a_stop_lets_the_batch_under_way_end_and_counts_the_rest_as_unsent() -> None:
     reports: list[SendReport] = []
     with running_kinesis(lambda call, data: [""] * len(data)) as server:
