@@ -1,6 +1,7 @@
 """The project folder and its environments, as `vectorops.toml` describes them."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from vectorops.errors import UsageError
 
 CONFIG_NAME = "vectorops.toml"
 DEFAULT_ENVIRONMENT = "local"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _KEYS = {"target", "region", "profile", "var_file", "database_tunnel", "backend"}
 
 
@@ -117,6 +119,12 @@ def load_project(root: Path | None = None) -> Project:
 
 def _environment(root: Path, name: str, table: Mapping[str, Any]) -> Environment:
     where = f"[environments.{name}] of {root / CONFIG_NAME}"
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"'{name}' cannot name an environment",
+            why=f"a folder below {root / '.vectorops'} has its name",
+            hint="use letters, digits, '-' and '_'",
+        )
     if unknown := sorted(set(table) - _KEYS):
         raise UsageError(
             f"{where} has unknown keys: {', '.join(unknown)}", hint=f"known: {', '.join(sorted(_KEYS))}"

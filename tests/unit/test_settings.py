@@ -51,6 +51,7 @@ def test_the_checkout_serves_where_no_folder_above_has_a_config(tmp_path: Path) 
     [
         ("[environments.x]\ntarget = 'azure'", "target is 'azure'"),
         ("[environments.x]\ntarget = 'aws'\nregoin = 'eu'", "unknown keys: regoin"),
+        ("[environments.'../x']\ntarget = 'local'", "'../x' cannot name an environment"),
         ("", "defines no environment"),
         ("[environments", "cannot read"),
     ],

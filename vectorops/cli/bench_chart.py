@@ -23,6 +23,7 @@ svg text {{ font-size: 12px; fill: #444; }} table {{ border-collapse: collapse; 
 td, th {{ padding: .25rem .9rem; text-align: right; border-bottom: 1px solid #ddd; }}
 td:first-child, th:first-child {{ text-align: left; padding-left: 0; }}
 .key {{ display: inline-block; width: .8rem; height: .8rem; margin: 0 .35rem 0 1rem; }}
+.key:first-child {{ margin-left: 0; }}
 </style></head><body>
 <h1>{title}</h1><p>{facts}</p><p>{keys}</p>
 <div class="charts"><div><h2>Searches per second</h2>{rates}</div>

@@ -68,6 +68,8 @@ def root(
     """
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    # At its most talkative botocore logs whole requests and answers, tokens and passwords among them.
+    logging.getLogger("botocore").setLevel(max(level, logging.INFO))
     if not isinstance(context.obj, AppState):
         context.obj = AppState(env, as_json=as_json, debug=debug)
 
