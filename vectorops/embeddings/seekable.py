@@ -162,13 +162,40 @@ def reopenable(source: Source, stream: Readable, taken: Iterable[bytes]) -> Sour
     for piece in chain(taken, read_pieces(stream)):
         file.write(piece)
     file.flush()
+    size = file.tell()
+    return replace(
+        source, size_bytes=size, open=lambda: io.BufferedReader(_OwnPlace(file, size)), can_reopen=True
+    )
 
-    def reopen() -> IO[bytes]:
-        again = os.fdopen(os.dup(file.fileno()), "rb")
-        again.seek(0)
-        return again
 
-    return replace(source, size_bytes=file.tell(), open=reopen, can_reopen=True)
+class _OwnPlace(io.RawIOBase):
+    """A reader of a file that several read at a time, each at a place of its own."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file = file
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that reading can go on elsewhere."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go on reading elsewhere."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill the buffer as far as there are bytes; return how many."""
+        read = os.pread(self._file.fileno(), len(buffer), self._position)
+        buffer[: len(read)] = read
+        self._position += len(read)
+        return len(read)
 
 
 @contextlib.contextmanager

@@ -4,10 +4,14 @@ import gzip
 import hashlib
 import io
 from collections.abc import Callable
+from contextlib import closing
+from typing import BinaryIO, cast
 
 import pytest
 import zstandard
 
+from vectorops.embeddings.seekable import reopenable
+from vectorops.embeddings.sources import find_sources
 from vectorops.embeddings.streams import Meter, decompress, metered, read_pieces, skip
 from vectorops.errors import InputDataError
 
@@ -76,3 +80,15 @@ def test_the_meter_sees_the_bytes_as_they_are_stored() -> None:
 @pytest.mark.parametrize("size", [0, 1, 3, 5, 6])
 def test_skipping_leaves_the_rest(size: int) -> None:
     assert b"".join(skip([b"abc", b"", b"def"], size)) == b"abcdef"[size:]
+
+
+def test_what_came_through_a_pipe_is_read_by_several_at_a_time() -> None:
+    content = bytes(range(256)) * 1_000
+    [piped] = find_sources(["-"], stdin=io.BytesIO())
+    source = reopenable(piped, io.BytesIO(content[3:]), [content[:3]])
+    assert source.size_bytes == len(content)
+    with closing(cast(BinaryIO, source.open())) as one, closing(cast(BinaryIO, source.open())) as other:
+        assert one.read(10) == content[:10]
+        assert other.seek(-20, io.SEEK_END) == len(content) - 20
+        assert other.read() == content[-20:]
+        assert one.read() == content[10:]
