@@ -156,10 +156,10 @@ def _show_deployed(console: Console, state: AppState, report: Mapping[str, Any])
         console.print(f"[green]Deployed[/green] {_summary(report)}")
     else:
         console.print(f"[green]No changes:[/green] '{report['environment']}' is what the sources say.")
-    table = Table(box=None, pad_edge=False, show_header=False)
+    width = max(map(len, report["outputs"]), default=0)
     for name, value in report["outputs"].items():
-        table.add_row(f"  {name}", str(value))
-    console.print(table)
+        # Not cut to the terminal: they are there to be copied.
+        console.print(f"  {name:{width}}  {escape(str(value))}", soft_wrap=True)
     state.note("next: vectorops schema apply")
 
 

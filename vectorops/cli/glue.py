@@ -176,15 +176,15 @@ def _show_runs(console: Console, job: str, runs: list["JobRun"]) -> None:
     if not runs:
         console.print(f"{job} has not run yet.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("started", "state", "seconds", "cost", "run", "error"):
-        table.add_column(title, justify="right" if title in ("seconds", "cost") else "left")
+    console.print(f"[bold]{'started':19}  {'state':9}  {'seconds':>7}  {'cost':>8}  run[/bold]")
     for run in runs:
         started = f"{run.started_at:%Y-%m-%d %H:%M:%S}" if run.started_at else ""
-        state = f"[{STATE_STYLES.get(run.state, 'cyan')}]{run.state}[/]"
-        cost = f"${run.estimated_cost_usd:.4f}"
-        table.add_row(started, state, str(run.execution_s), cost, run.id, escape(run.error[:60]))
-    console.print(table)
+        state = f"[{STATE_STYLES.get(run.state, 'cyan')}]{run.state:9}[/]"
+        figures = f"{run.execution_s:7}  {f'${run.estimated_cost_usd:.4f}':>8}"
+        # The id is not cut to the terminal: it is there to be copied.
+        console.print(f"{started:19}  {state}  {figures}  {run.id}", soft_wrap=True)
+        if run.error:
+            console.print(f"    [red]{escape(run.error)}[/red]")
 
 
 def _figure(value: Any) -> str:

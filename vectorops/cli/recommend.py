@@ -103,7 +103,8 @@ def _customer_vector(state: AppState, client: "InferenceClient", number: int) ->
     """
     if shopper := find_shopper(state, number):
         limit = "no credit limit" if shopper.credit_limit is None else f"{shopper.credit_limit:,.0f}"
-        who = f"customer {number} ({shopper.city}, {shopper.country}, {limit})"
+        known = ", ".join(part.strip() for part in (shopper.city, shopper.country, limit) if part)
+        who = f"customer {number} ({known})"
         return client.user_vector(shopper.city, shopper.country, shopper.credit_limit), who
     return _stored_vector(state, number), f"customer {number} (vector of user_emb)"
 

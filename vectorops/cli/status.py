@@ -93,7 +93,7 @@ def _show(console: Console, state: AppState, report: Mapping[str, Any], database
     console.print(_tables_table(database.tables))
     if database.loads:
         console.print("\n[bold]Last loads[/bold]")
-        console.print(_loads_table(database.loads))
+        _show_loads(console, database.loads)
     if database.schema.pending:
         console.print(f"[yellow]{len(database.schema.pending)} migrations to apply.[/yellow]")
         console.print("next: vectorops schema apply")
@@ -139,20 +139,23 @@ def _tables_table(tables: Sequence["TableState"]) -> Table:
     return table
 
 
-def _loads_table(loads: Sequence["Load"]) -> Table:
-    table = _table("when", "table", "mode", "read", "written", "unchanged", "rejected", "from")
+def _show_loads(console: Console, loads: Sequence["Load"]) -> None:
     for load in loads:
-        written = load.rows_inserted + load.rows_updated
-        counts = (load.rows_read, written, load.rows_unchanged, load.rows_rejected)
-        when = f"{load.finished_at:%Y-%m-%d %H:%M}" if load.finished_at else ""
-        sources = escape(", ".join(load.sources))
-        table.add_row(when, escape(load.table_name), load.mode, *(f"{count:,}" for count in counts), sources)
-    return table
+        when = f"{load.finished_at:%Y-%m-%d %H:%M}" if load.finished_at else "unfinished"
+        counts = {
+            "read": load.rows_read,
+            "written": load.rows_inserted + load.rows_updated,
+            "unchanged": load.rows_unchanged,
+            "rejected": load.rows_rejected,
+        }
+        rows = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count or name == "read")
+        console.print(f"{when}  {escape(load.table_name)}  {load.mode}: {rows}", soft_wrap=True)
+        console.print(f"    [dim]{escape(', '.join(load.sources))}[/dim]", soft_wrap=True)
 
 
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        is_number = name in ("rows", "size", "read", "written", "unchanged", "rejected")
+        is_number = name in ("rows", "size")
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     return table

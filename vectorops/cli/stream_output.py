@@ -62,7 +62,7 @@ def recommendation_text(found: "Recommendation") -> str:
     event = found.event
     if event is None:
         return f"{start}[red]not a JSON object:[/red] {_plain(found.text[:120])}"
-    place = ", ".join(str(event[name]) for name in ("city", "country") if event.get(name))
+    place = ", ".join(str(event[name]).strip() for name in ("city", "country") if event.get(name))
     who = f"customer {event.get('customer_number', '?')}" + (f" ({place})" if place else "")
     similar = event.get("similar_items")
     like = ""
