@@ -59,7 +59,10 @@ def load_embeddings(
         str | None, typer.Option(help="Name of the vector column.", show_default="embedding")
     ] = None,
     model_version: Annotated[
-        str | None, typer.Option(help="For the log: the model that made the vectors.")
+        str | None,
+        typer.Option(
+            help="The model that made the vectors, for the log; functions embed users by that version."
+        ),
     ] = None,
     index_strategy: Annotated[
         Literal["auto", "insert", "rebuild"],

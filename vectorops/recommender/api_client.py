@@ -107,5 +107,6 @@ _HINTS = {
     403: "give the caller the policy inference_caller_policy_arn, which 'vectorops deploy --json' prints",
     429: "too many calls at once; try again, or raise the function's reserved concurrency",
     502: _LOG,
-    503: "the database or the model is away: run 'vectorops status'; nothing may be loaded yet",
+    503: "the database is away, nothing is loaded yet, or the last load names a --model-version that was "
+    "never published: run 'vectorops status'",
 }
