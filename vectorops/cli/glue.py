@@ -78,7 +78,7 @@ def glue_status(
     glue = state.aws.client("glue")
     if run_id is None:
         runs = list_runs(glue, name, limit=limit)
-        state.emit([run_report(run, {}) for run in runs], lambda console: _show_runs(console, name, runs))
+        state.emit([run_report(run, {}) for run in runs], lambda console: show_runs(console, name, runs))
         if not runs and name == state.stack.glue_job_name:
             state.note("next: vectorops glue-run")
         return
@@ -172,7 +172,8 @@ def _metrics(lines: list[str]) -> dict[str, Any]:
     return dict(json.loads(found[-1])) if found else {}
 
 
-def _show_runs(console: Console, job: str, runs: list["JobRun"]) -> None:
+def show_runs(console: Console, job: str, runs: list["JobRun"]) -> None:
+    """Print the runs of a job, newest first."""
     if not runs:
         console.print(f"{job} has not run yet.")
         return
