@@ -50,7 +50,7 @@ def test_a_second_deploy_changes_nothing_and_says_so(stack: Cli) -> None:
 
 
 def test_the_real_password_is_nowhere_in_the_terraform_state(stack: Cli, state_document: str) -> None:
-    password = urlsplit(stack.ok("local", "dsn").out.strip()).password
+    password = urlsplit(stack.ok("local", "dsn", "--password").out.strip()).password
     assert password
     assert len(password) > 12
     assert password not in state_document
@@ -94,6 +94,7 @@ def test_the_import_role_reads_the_artefact_prefix_and_nothing_else_where_the_la
 
 
 def test_the_url_of_the_database_is_one_that_psql_and_libpq_accept(stack: Cli) -> None:
+    assert urlsplit(stack.ok("local", "dsn").out.strip()).password is None
     with psycopg.connect(stack.ok("local", "dsn").out.strip()) as connection:
         assert connection.execute("SELECT extname FROM pg_extension WHERE extname = 'vector'").fetchone()
 

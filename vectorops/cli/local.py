@@ -98,10 +98,17 @@ def reset(context: typer.Context, yes: Yes = False) -> None:
     state.emit({"environment": name, "state": "empty"}, lambda console: console.print(f"'{name}' is empty."))
 
 
-def dsn(context: typer.Context) -> None:
-    """Print the database's URL, password included, for psql: psql "$(vectorops local dsn)"."""
+def dsn(
+    context: typer.Context,
+    password: Annotated[
+        bool, typer.Option("--password", help="Put the password into the URL, for clients that read no file.")
+    ] = False,
+) -> None:
+    """Print the database's URL for psql: psql "$(vectorops local dsn)". The password stays in a file."""
     state = _local_state(context)
-    url = state.database_address.url()
+    address = state.database_address
+    file = None if password else address.write_password_file(state.environment.state_dir / "pgpass")
+    url = address.url(file)
     state.emit({"url": url}, lambda _: typer.echo(url))
 
 

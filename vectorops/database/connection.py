@@ -1,8 +1,11 @@
 """The only maker of database connections."""
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -33,14 +36,39 @@ class DatabaseAddress:
     sslmode: str = "verify-full"
     sslrootcert: str | None = None
 
-    def url(self) -> str:
-        """Return the address as a URL that psql accepts, password included."""
+    def url(self, password_file: Path | None = None) -> str:
+        """Return the address as a URL that psql accepts, with the password unless it is in a file.
+
+        Args:
+            password_file: From `write_password_file`.
+        """
         from urllib.parse import quote, urlencode
 
-        options = {"sslmode": self.sslmode, "hostaddr": self.hostaddr, "sslrootcert": self.sslrootcert}
+        options = {
+            "sslmode": self.sslmode,
+            "hostaddr": self.hostaddr,
+            "sslrootcert": self.sslrootcert,
+            "passfile": password_file,
+        }
         query = urlencode({key: value for key, value in options.items() if value})
-        login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
+        login = quote(self.user, safe="")
+        if not password_file:
+            login += f":{quote(self.password, safe='')}"
         return f"postgresql://{login}@{self.host}:{self.port}/{quote(self.name, safe='')}?{query}"
+
+    def write_password_file(self, path: Path) -> Path:
+        """Write the password where libpq finds it, readable by this user only; return the full path.
+
+        Source: PostgreSQL manual, "The Password File".
+        """
+        parts = (self.host, str(self.port), self.name, self.user, self.password)
+        line = ":".join(re.sub(r"([:\\])", r"\\\1", part) for part in parts)
+        with open(
+            path, "w", opener=lambda name, flags: os.open(name, flags, 0o600), encoding="utf-8"
+        ) as file:
+            path.chmod(0o600)
+            file.write(f"{line}\n")
+        return path.resolve()
 
 
 def connect(address: DatabaseAddress, *, connect_timeout_s: int = 10) -> psycopg.Connection[Any]:

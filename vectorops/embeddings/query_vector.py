@@ -40,7 +40,7 @@ def _read(path: Path) -> NDArray[np.float32]:
     try:
         # Never a pickle: reading one runs what it says.
         return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
-    except ValueError as exc:
+    except (ValueError, MemoryError) as exc:
         raise InputDataError(f"cannot read {path}", why=str(exc)) from exc
 
 
