@@ -1,6 +1,5 @@
 """The only maker of database connections."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,11 +62,9 @@ class DatabaseAddress:
         """
         parts = (self.host, str(self.port), self.name, self.user, self.password)
         line = ":".join(re.sub(r"([:\\])", r"\\\1", part) for part in parts)
-        with open(
-            path, "w", opener=lambda name, flags: os.open(name, flags, 0o600), encoding="utf-8"
-        ) as file:
-            path.chmod(0o600)
-            file.write(f"{line}\n")
+        path.touch()
+        path.chmod(0o600)
+        path.write_text(f"{line}\n", encoding="utf-8")
         return path.resolve()
 
 
