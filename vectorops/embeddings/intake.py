@@ -15,6 +15,9 @@ from vectorops.embeddings.reader import map_in_order
 from vectorops.embeddings.rejects import Rejects
 from vectorops.embeddings.streams import Meter
 
+# Blocks that let the threads go on while the server takes its time, and the server while they do.
+_AHEAD = 3
+
 OnProgress = Callable[[int, int], None]
 
 
@@ -85,7 +88,8 @@ class Intake:
             files: Their numbers.
             with_places: Whether each row says which file and line it is from.
         """
-        with closing(map_in_order(self._encoder(with_places), self._blocks(files))) as results:
+        blocks = self._blocks(files)
+        with closing(map_in_order(self._encoder(with_places), blocks, ahead=_AHEAD)) as results:
             for parsed, encoded in results:
                 self.read += len(parsed.batch) + len(parsed.rejects)
                 yield parsed, encoded

@@ -31,15 +31,22 @@ def parse_block(block: Block, layout: Layout, table: VectorTable) -> Parsed:
 
 
 def map_in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int = _WORKERS
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int = _WORKERS, ahead: int = 1
 ) -> Generator[Result, None, None]:
-    """Yield `function(item)` for each item in order, computed on threads, a few items ahead."""
+    """Yield `function(item)` for each item in order, computed on threads.
+
+    Args:
+        function: Of an item.
+        items: Taken as they are needed.
+        workers: Threads.
+        ahead: Items that may be done or waiting beside those that the threads are busy with.
+    """
     pending: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="parse")
     try:
         for item in items:
             pending.append(pool.submit(function, item))
-            if len(pending) > workers + 1:
+            if len(pending) > workers + ahead:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
