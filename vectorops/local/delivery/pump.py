@@ -58,6 +58,7 @@ class Pump:
         while not self._stopping.is_set():
             try:
                 self._deliver_until_it_changes()
+                continue
             except StoppedError:
                 return
             except (ClientError, BotoCoreError, LocalTargetError) as exc:
