@@ -161,16 +161,14 @@ def load_into(
 ) -> "LoadReport":
     """Load `sources` into `table` of the deployed database, with progress on stderr."""
     from vectorops.embeddings.load import load_embeddings as load
-    from vectorops.embeddings.sources import find_sources
+    from vectorops.embeddings.sources import find_sources, stored_bytes
     from vectorops.embeddings.writing import Way
 
     s3 = state.aws.client("s3") if any(source.startswith("s3://") for source in sources) else None
     found = find_sources(sources, stdin=sys.stdin.buffer if "-" in sources else None, s3=s3)
-    sizes = [source.size_bytes for source in found]
-    total = None if None in sizes else sum(size or 0 for size in sizes)
     with (
         state.connect() as connection,
-        LoadProgress(state.err, f"Loading {table}", total_bytes=total) as progress,
+        LoadProgress(state.err, f"Loading {table}", total_bytes=stored_bytes(found)) as progress,
     ):
         chosen = Way(
             **(way or {}),

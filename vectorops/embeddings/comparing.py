@@ -12,6 +12,7 @@ from vectorops.database.load_log import has_read
 from vectorops.database.tables import VectorTable
 from vectorops.embeddings.decoder import read_rows
 from vectorops.embeddings.intake import Intake
+from vectorops.embeddings.sources import stored_bytes
 
 # Only so do rows come in the order in which they lie.
 _IN_ORDER = "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL synchronize_seqscans = off"
@@ -33,7 +34,8 @@ def is_loaded(connection: psycopg.Connection[Any], intake: Intake) -> bool:
         intake: Not read yet, and to be read more than once; has read all rows if they are there, and none if
             they are not.
     """
-    if not has_read(connection, intake.plan.table.full_name, _size_bytes(intake)):
+    size = stored_bytes([file.source for file in intake.plan.files])
+    if size is None or not has_read(connection, intake.plan.table.full_name, size):
         return False
     with (
         connection.transaction(force_rollback=True),
@@ -44,12 +46,6 @@ def is_loaded(connection: psycopg.Connection[Any], intake: Intake) -> bool:
     if not is_same:
         intake.restart()
     return is_same
-
-
-def _size_bytes(intake: Intake) -> int:
-    sources = [file.source for file in intake.plan.files]
-    sources += [source.ids for source in sources if source.ids]
-    return sum(source.size_bytes or 0 for source in sources)
 
 
 def _begins_with(

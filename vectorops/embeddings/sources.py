@@ -66,6 +66,13 @@ def find_sources(
     return _with_ids(found)
 
 
+def stored_bytes(sources: Sequence[Source]) -> int | None:
+    """Return how many bytes the sources are as stored, ids beside vectors included, or None if unknown."""
+    with_ids = [*sources, *(source.ids for source in sources if source.ids)]
+    sizes = [source.size_bytes for source in with_ids if source.size_bytes is not None]
+    return sum(sizes) if len(sizes) == len(with_ids) else None
+
+
 def _with_ids(found: dict[str, Source]) -> list[Source]:
     """Join "x.ids.npy" to "x.npy", where both are there."""
     joined = []
