@@ -258,7 +258,7 @@ def tune(
 ) -> None:
     """Find the smallest ef_search that reaches a recall against exact search, and store it.
 
-    Searches and functions use it from then on, within a minute. A filter is stored by its columns and
+    Searches and functions use it from then on, within seconds. A filter is stored by its columns and
     operators: tune it with several values to cover several selectivities, and the largest ef_search counts.
     The table's own vectors are found more easily than new ones: where searches come from elsewhere, such as
     from texts, give some with --queries-file. Exit code 1 when no ef_search reaches the recall.

@@ -1,14 +1,15 @@
 """Searching one table again and again with few round trips."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
+from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from vectorops.database.connection import database_errors, first_line
@@ -25,19 +26,29 @@ from vectorops.database.search_catalogue import (
 from vectorops.database.search_options import SearchOptions, SearchPlan, plan_search
 from vectorops.database.search_statement import batch_statement, search_statement
 from vectorops.database.tables import VectorTable
-from vectorops.errors import UsageError
+from vectorops.errors import DatabaseError, UsageError
 
-# So long at most does a change to indexes or stored settings go unnoticed.
-MAX_AGE_S = 60.0
+# So long at most does a change to indexes or stored settings go unnoticed; reading them takes milliseconds.
+MAX_AGE_S = 10.0
 # Queries of one statement; its answer comes as a whole.
 BATCH_SIZE = 200
 # A list of candidates for fusion: several times the rows wanted, as rows far down in both lists may win.
 HYBRID_CANDIDATES = 5
 
+# A search is planned anew when its index was replaced meanwhile; so many builds do not end during one search.
+_PLANS = 3
+
 _NAMES = ("hnsw.ef_search", "hnsw.iterative_scan")
 _SETTINGS = "SELECT set_config('hnsw.ef_search', %s, true)"
 # Relaxed order keeps what a later round of the scan finds nearer than an earlier one; rows are sorted anyway.
 _ITERATIVE = f"{_SETTINGS}, set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+_IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
+
+Answer = TypeVar("Answer")
+
+
+class _IndexGoneError(Exception):
+    """The index that a search was planned for has been replaced meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +60,8 @@ class _Explained:
 class Searcher:
     """Finds the rows of one table nearest to a vector.
 
-    Catalogue, stored settings and plans are read at the first search and again after a minute; until then a
-    search is one round trip, without leaving a setting on the connection. Searches without filters are
+    Catalogue, stored settings and plans are read at the first search and again after some seconds; until then
+    a search is one round trip, without leaving a setting on the connection. Searches without filters are
     prepared, where the connection allows it (`prepare_threshold`).
 
     Args:
@@ -121,7 +132,8 @@ class Searcher:
             InputDataError: The query vector does not fit the table, or no row has the id.
             DatabaseError: PostgreSQL refused.
         """
-        with self._errors(filters):
+
+        def search() -> SearchResult:
             plan = self._plan(
                 k, filters, exact=exact, by_id=isinstance(query, QueryById), with_vectors=with_vectors
             )
@@ -129,7 +141,9 @@ class Searcher:
             found = self._found(plan, parameters)
             if found.used_index and len(found.neighbours) < k:
                 found = self._found(_exactly(plan), parameters)
-        return found
+            return found
+
+        return self._answer(filters, search)
 
     def search_many(
         self,
@@ -150,11 +164,14 @@ class Searcher:
         Raises:
             UsageError, InputDataError, DatabaseError: As `search`.
         """
-        with self._errors(filters):
+
+        def search() -> list[SearchResult]:
             plan = self._plan(k, filters, exact=exact)
             vectors = [checked_vector(query, self.table, plan.shape.metric) for query in queries]
             chunks = (vectors[start : start + BATCH_SIZE] for start in range(0, len(vectors), BATCH_SIZE))
             return [result for chunk in chunks for result in self._found_many(plan, chunk)]
+
+        return self._answer(filters, search)
 
     def hybrid(
         self,
@@ -183,7 +200,8 @@ class Searcher:
             UsageError: Also if there is no such column, or more than one.
             InputDataError, DatabaseError: As `search`.
         """
-        with self._errors(filters):
+
+        def search() -> HybridResult:
             plan = self._plan(k * HYBRID_CANDIDATES, filters, by_id=isinstance(query, QueryById))
             document = text_column(self._connection, self.table, column, config)
             parameters = self._parameters(query, plan) | {"text": text}
@@ -193,10 +211,12 @@ class Searcher:
                 plan = _exactly(plan)
                 statement = hybrid_statement(self.table, plan.shape, document, k)
                 rows, explained = self._run(plan, statement.as_string(self._connection), parameters)
-        hits = [HybridHit(plain_id(row[0]), float(row[1]), row[2], row[3]) for row in rows]
-        warning = self._warning(plan, explained)
-        name = plan.shape.metric.name
-        return HybridResult(hits, name, document.name, document.config, explained.index, warning)
+            hits = [HybridHit(plain_id(row[0]), float(row[1]), row[2], row[3]) for row in rows]
+            warning = self._warning(plan, explained)
+            name = plan.shape.metric.name
+            return HybridResult(hits, name, document.name, document.config, explained.index, warning)
+
+        return self._answer(filters, search)
 
     def explain(
         self, query: Query, *, k: int = 10, filters: Sequence[Filter] = (), exact: bool = False
@@ -214,7 +234,7 @@ class Searcher:
         return _plan_of(cursor)
 
     def catalogue(self) -> SearchCatalogue:
-        """Return what the database says of the table, at most a minute old."""
+        """Return what the database says of the table, at most `MAX_AGE_S` old."""
         now = time.monotonic()
         if self._catalogue is None or now - self._read_at > MAX_AGE_S:
             self._catalogue = read_catalogue(self._connection, self.table)
@@ -302,8 +322,20 @@ class Searcher:
             asked = None if known else execute(_explain(text), parameters, prepare=False)
             cursor = execute(text, parameters, binary=True, prepare=not has_filters)
         if asked:
-            self._explained[text] = _read_plan(_plan_of(asked))
+            explained = _read_plan(_plan_of(asked))
+            if plan.shape.through and explained.index is None:
+                self._check_index(plan)
+            self._explained[text] = explained
         return cursor.fetchall(), self._explained[text]
+
+    def _check_index(self, plan: SearchPlan) -> None:
+        index = self.catalogue().index(plan.shape.metric.name, self._options.through)
+        if index is None:
+            return
+        name = sql.Identifier(self.table.schema, index.name).as_string(self._connection)
+        if self._connection.execute(_IS_VALID, (name,)).fetchone() != (True,):
+            self._catalogue = None
+            raise _IndexGoneError
 
     @contextmanager
     def _settings(self, plan: SearchPlan) -> Iterator[None]:
@@ -336,6 +368,17 @@ class Searcher:
             make = search_statement if kind == "one" else batch_statement
             self._texts[key] = make(self.table, plan.shape).as_string(self._connection)
         return self._texts[key]
+
+    def _answer(self, filters: Sequence[Filter], search: Callable[[], Answer]) -> Answer:
+        with self._errors(filters):
+            for _ in range(_PLANS):
+                with suppress(_IndexGoneError):
+                    return search()
+        raise DatabaseError(
+            f"cannot search '{self.table.full_name}'",
+            why="its indexes are being replaced all the time",
+            hint="search again when no 'vectorops index build' runs",
+        )
 
     @contextmanager
     def _errors(self, filters: Sequence[Filter]) -> Iterator[None]:

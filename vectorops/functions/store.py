@@ -54,9 +54,9 @@ class _Held:
 class Store:
     """Keeps a recommender that is read again when the item table has changed.
 
-    It has changed when `vectorops.load_log` has a newer load of it, or when another table has taken its name.
-    Changes that nobody records are seen after the configured age. The model is the one the last load names,
-    so that users and items are always embedded by the same one.
+    It has changed when `vectorops.load_log` has a newer load of it, when another table has taken its name, or
+    when its searches have another index or setting. Changes that nobody records are seen after the configured
+    age. The model is the one the last load names, so users and items are always embedded by the same one.
 
     Args:
         configuration: Of the function.

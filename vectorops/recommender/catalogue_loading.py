@@ -1,6 +1,7 @@
 """Reading the item table: what state it is in, and all of it into memory."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -15,12 +16,16 @@ from vectorops.recommender.catalogue_memory import MemoryCatalogue
 from vectorops.recommender.catalogue_table import Statement
 
 _STATE = sql.SQL("""
-SELECT item.oid::bigint, pg_table_size(item.oid), last.id, last.model_version
-FROM (SELECT to_regclass(%s) AS oid) AS item
+SELECT item.oid::bigint, pg_table_size(item.oid), last.id, last.model_version,
+    ARRAY(SELECT indexrelid::bigint FROM pg_index WHERE indrelid = item.oid AND indisvalid ORDER BY 1),
+    (SELECT max(measured_at) FROM vectorops.search_settings WHERE table_name = item.name)
+FROM (
+    SELECT c.oid, n.nspname || '.' || c.relname AS name
+    FROM (SELECT to_regclass(%s) AS oid) AS wanted
+    LEFT JOIN pg_class c ON c.oid = wanted.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+) AS item
 LEFT JOIN LATERAL (
-    SELECT log.id, log.model_version FROM vectorops.load_log log
-    JOIN pg_class c ON c.oid = item.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE log.table_name = n.nspname || '.' || c.relname ORDER BY log.id DESC LIMIT 1
+    SELECT id, model_version FROM vectorops.load_log WHERE table_name = item.name ORDER BY id DESC LIMIT 1
 ) AS last ON true
 """)
 _COPY = """
@@ -34,18 +39,23 @@ _TEXT_TYPES = ("text", "character varying")
 class TableState:
     """What is known about the item table without reading it.
 
-    Two states are equal unless the table was replaced or a load was recorded in between.
+    Two states are equal unless in between the table was replaced, a load was recorded, an index was built or
+    dropped, or a search was tuned.
 
     Attributes:
         oid: Of the table, None when there is none.
         load_id: Of its last recorded load, None when there is none.
         model_version: Of that load.
+        indexes: Object ids of the indexes that PostgreSQL may use.
+        tuned_at: When `vectorops index tune` last stored something for the table.
         size_bytes: On disk.
     """
 
     oid: int | None
     load_id: int | None
     model_version: str | None
+    indexes: tuple[int, ...]
+    tuned_at: datetime | None
     size_bytes: int = field(compare=False)
 
 
@@ -57,8 +67,8 @@ def table_state_statement(name: str) -> Statement:
 
 def read_table_state(row: tuple[Any, ...]) -> TableState:
     """Return the state that a row of `table_state_statement` holds."""
-    oid, size_bytes, load_id, model_version = row
-    return TableState(oid, load_id, model_version, size_bytes or 0)
+    oid, size_bytes, load_id, model_version, indexes, tuned_at = row
+    return TableState(oid, load_id, model_version, tuple(indexes), tuned_at, size_bytes or 0)
 
 
 def item_table(connection: psycopg.Connection[Any], name: str) -> VectorTable:

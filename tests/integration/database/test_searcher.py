@@ -252,7 +252,7 @@ def test_a_search_uses_what_was_measured_for_its_kind(connection: Connection, tm
     assert explicit.search(vectors[0]).ef_search == 33
     record_setting(connection, replace(MEASURED, ef_search=55))
     assert len(stored_settings(connection, table)) == 5
-    assert searcher.search(vectors[0]).ef_search == 77, "read again only after a minute"
+    assert searcher.search(vectors[0]).ef_search == 77, "read again only after a while"
     assert Searcher(connection, table).search(vectors[0]).ef_search == 55
 
 
@@ -267,6 +267,21 @@ def test_indexes_and_settings_are_read_again_after_a_while(
     assert searcher.search(vectors[0]).index == "items_embedding_idx"
     monkeypatch.setattr(searcher_module, "MAX_AGE_S", 0.0)
     assert searcher.search(vectors[0]).index == "renamed"
+
+
+def test_a_search_planned_for_an_index_that_was_replaced_meanwhile_reads_the_new_one(
+    vector_database: Connection, fill: FilledTable
+) -> None:
+    vectors = clustered_vectors(4_000, 8)
+    searcher = Searcher(vector_database, fill(vectors))
+    searcher.catalogue()
+    new = "CREATE INDEX new ON items USING hnsw ((embedding::halfvec(8)) halfvec_cosine_ops)"
+    vector_database.execute(new)
+    vector_database.execute("DROP INDEX items_embedding_idx")
+    assert searcher.search(vectors[7]).index == "new"
+    vector_database.execute("DROP INDEX new")
+    [one, _] = searcher.search_many(vectors[:2], k=3)
+    assert (one.index, found_ids(one)[0]) == (None, 0)
 
 
 def test_whoever_may_not_read_the_settings_searches_without_them(

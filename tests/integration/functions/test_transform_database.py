@@ -20,13 +20,16 @@ from tests.recommender_samples import (
     user_model,
 )
 from vectorops.database.kept_tables import roll_back
+from vectorops.database.search_settings import SearchSetting, record_setting
 from vectorops.embeddings.writing import Way
 from vectorops.errors import DatabaseError, InputDataError
+from vectorops.functions.deadline import Deadline
 from vectorops.functions.firehose import Response
 from vectorops.functions.runtime import open_store
 from vectorops.functions.transform import Transform
 from vectorops.recommender.artifacts import use_version, write_artifacts
 from vectorops.recommender.catalogue_memory import MemoryCatalogue
+from vectorops.recommender.catalogue_table import TableCatalogue
 from vectorops.recommender.recommend import recommend
 from vectorops.recommender.training import embeddings_csv
 
@@ -113,6 +116,43 @@ def test_a_table_that_took_the_others_name_is_seen_by_the_next_batch(
         items.execute("ALTER TABLE next_items RENAME TO item_emb")
     [found] = ids_of(transform(firehose_event(activity(3)), Invocation()))
     assert all(id_.endswith("-new") for id_ in found)
+
+
+def test_another_index_and_what_was_tuned_for_it_are_used_by_the_next_batch(
+    deployment: Deployment, items: Connection
+) -> None:
+    store = open_store(deployment.configuration(CATALOGUE_BUDGET_MB="0"), deployment.aws, is_patient=True)
+
+    def catalogue() -> TableCatalogue:
+        found = store.recommender(Deadline(60)).catalogue
+        assert isinstance(found, TableCatalogue)
+        return found
+
+    first = catalogue()
+    assert catalogue() is first
+    assert "halfvec" not in first.statement.as_string(items)
+    items.execute("CREATE INDEX other ON item_emb USING hnsw ((embedding::halfvec(32)) halfvec_cosine_ops)")
+    items.execute("DROP INDEX item_emb_embedding_idx")
+    second = catalogue()
+    assert "halfvec" in second.statement.as_string(items)
+    record_setting(
+        items,
+        SearchSetting(
+            table_name="public.item_emb",
+            metric="cosine",
+            index_key="halfvec",
+            filter="",
+            filter_shape="",
+            selectivity=1.0,
+            k=10,
+            ef_search=123,
+            recall=0.96,
+            target_recall=0.95,
+            queries=100,
+            table_rows=110,
+        ),
+    )
+    assert (second.ef_search, catalogue().ef_search) == (40, 123)
 
 
 def test_changes_that_nobody_recorded_are_seen_once_the_catalogue_is_old(
