@@ -35,6 +35,9 @@ logger = logging.getLogger("vectorops.local")
 # What is on disk can be read by exactly these. Raise the number when our own part of it changes.
 STATE_FORMAT = 2
 _STOP_TIMEOUT_S = 5
+# Longer than clients keep an idle connection, which Terraform's provider does for 90 s. A server that closes
+# it first may do so while a request arrives: that is carried out, its answer lost, and the client asks again.
+_KEEP_ALIVE_S = 600
 _FOLDER_CHECK_INTERVAL_S = 2
 
 
@@ -111,7 +114,7 @@ async def _serve(folder: LocalFolder, listener: socket.socket, region: str) -> N
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
-    config.keep_alive_timeout = 75
+    config.keep_alive_timeout = _KEEP_ALIVE_S
     config.graceful_timeout = 1
     config.errorlog = logging.getLogger("hypercorn.error")
     try:
