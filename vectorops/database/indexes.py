@@ -76,7 +76,9 @@ def vector_indexes(connection: psycopg.Connection[Any], table: VectorTable) -> l
     """Return the indexes of `table`: HNSW before IVFFlat, the column before its halfvec, and bits last."""
     names = {"schema": table.schema, "table": table.name, "column": table.vector_column}
     with connection.cursor(row_factory=dict_row) as cursor:
-        return [_from_row(row) for row in cursor.execute(_INDEXES, names)]
+        rows = cursor.execute(_INDEXES, names).fetchall()
+    # An index that is dropped while the catalog is read has a row there, and no size or definition any more.
+    return [_from_row(row) for row in rows if row["size_bytes"] is not None and row["definition"]]
 
 
 def _from_row(row: dict[str, Any]) -> VectorIndex:

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.database.indexes import vector_indexes
 from vectorops.database.tables import VectorTable, create_vector_table, list_vector_tables, vector_table
 from vectorops.errors import DatabaseError, UsageError
@@ -224,3 +225,16 @@ def test_an_index_that_a_failed_build_left_behind_is_not_searchable(vector_datab
     (index,) = vector_indexes(vector_database, vector_table(vector_database, "t"))
     assert not index.is_valid
     assert not index.is_searchable
+
+
+def test_an_index_that_is_dropped_while_the_catalog_is_read_is_no_index(
+    vector_database: Connection, database_address: DatabaseAddress
+) -> None:
+    table = create_vector_table(vector_database, "t", id_type="int", dimension=3)
+    [index] = vector_indexes(vector_database, table)
+    # A transaction that goes on seeing the catalog as it was.
+    vector_database.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    with vector_database.transaction(), connect(database_address) as other:
+        vector_database.execute("SELECT 1 FROM pg_class LIMIT 1")
+        other.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(index.name)))
+        assert vector_indexes(vector_database, table) == []
