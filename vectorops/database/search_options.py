@@ -56,10 +56,16 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """A search shape and the ef_search that goes with it."""
+    """A search shape and what goes with it.
+
+    Attributes:
+        ef_search: Candidates that HNSW keeps.
+        can_iterate: Whether the index goes on where a filter removed what it found.
+    """
 
     shape: SearchShape
     ef_search: int
+    can_iterate: bool
 
 
 def plan_search(
@@ -86,7 +92,8 @@ def plan_search(
         by_id=by_id,
         with_vectors=with_vectors,
     )
-    return SearchPlan(shape, max(ef_search, min(options.rerank or 0, MAX_EF_SEARCH)))
+    ef_search = max(ef_search, min(options.rerank or 0, MAX_EF_SEARCH))
+    return SearchPlan(shape, ef_search, catalogue.can_iterate)
 
 
 def _through_of(key: str) -> FirstPass:

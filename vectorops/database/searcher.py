@@ -2,15 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
-from psycopg.pq import TransactionStatus
 
 from vectorops.database.connection import database_errors, first_line
 from vectorops.database.filters import Filter, check_columns, filter_parameters, filters_text
@@ -24,6 +23,7 @@ from vectorops.database.search_catalogue import (
     slow_search_warning,
 )
 from vectorops.database.search_options import SearchOptions, SearchPlan, plan_search
+from vectorops.database.search_runner import Explained, SearchRunner
 from vectorops.database.search_statement import batch_statement, search_statement
 from vectorops.database.tables import VectorTable
 from vectorops.errors import DatabaseError, UsageError
@@ -38,10 +38,6 @@ HYBRID_CANDIDATES = 5
 # A search is planned anew when its index was replaced meanwhile; so many builds do not end during one search.
 _PLANS = 3
 
-_NAMES = ("hnsw.ef_search", "hnsw.iterative_scan")
-_SETTINGS = "SELECT set_config('hnsw.ef_search', %s, true)"
-# Relaxed order keeps what a later round of the scan finds nearer than an earlier one; rows are sorted anyway.
-_ITERATIVE = f"{_SETTINGS}, set_config('hnsw.iterative_scan', 'relaxed_order', true)"
 _IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
 
 Answer = TypeVar("Answer")
@@ -49,12 +45,6 @@ Answer = TypeVar("Answer")
 
 class _IndexGoneError(Exception):
     """The index that a search was planned for has been replaced meanwhile."""
-
-
-@dataclass(frozen=True)
-class _Explained:
-    index: str | None
-    reads_every_row: bool
 
 
 class Searcher:
@@ -78,32 +68,16 @@ class Searcher:
     ) -> None:
         self.table = table
         self._connection = connection
+        self._runner = SearchRunner(connection)
         self._options = options or SearchOptions()
         self._catalogue: SearchCatalogue | None = None
         self._read_at = 0.0
         self._texts: dict[tuple[str, SearchPlan], str] = {}
-        self._explained: dict[str, _Explained] = {}
         self._plans: dict[tuple[object, ...], SearchPlan] = {}
-        self._held: int | None = None
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Leave the settings of a search on the connection until the block ends: a search is one statement.
-
-        For a connection that nobody else searches with meanwhile, and that is no transaction pooler's, whose
-        statements may go to another server process.
-        """
-        before = [
-            self._connection.execute("SELECT current_setting(%s, true)", (one,)).fetchone() for one in _NAMES
-        ]
-        self._held = 0
-        try:
-            yield
-        finally:
-            self._held = None
-            for name, value in zip(_NAMES, before, strict=True):
-                if value and value[0]:
-                    self._connection.execute("SELECT set_config(%s, %s, false)", (name, value[0]))
+    def held(self) -> AbstractContextManager[None]:
+        """As `SearchRunner.held`."""
+        return self._runner.held()
 
     def search(
         self,
@@ -229,9 +203,7 @@ class Searcher:
         with self._errors(filters):
             plan = self._plan(k, filters, exact=exact, by_id=isinstance(query, QueryById))
             parameters = self._parameters(query, plan)
-            with self._settings(plan):
-                cursor = self._connection.execute(_explain(self._text("one", plan)), parameters)
-        return _plan_of(cursor)
+            return self._runner.explain(plan, self._text("one", plan), parameters)
 
     def catalogue(self) -> SearchCatalogue:
         """Return what the database says of the table, at most `MAX_AGE_S` old."""
@@ -239,7 +211,7 @@ class Searcher:
         if self._catalogue is None or now - self._read_at > MAX_AGE_S:
             self._catalogue = read_catalogue(self._connection, self.table)
             self._read_at = now
-            self._explained.clear()
+            self._runner.forget()
             self._plans.clear()
         return self._catalogue
 
@@ -292,7 +264,7 @@ class Searcher:
                 results[place] = result
         return results
 
-    def _result(self, plan: SearchPlan, explained: _Explained, rows: Sequence[Sequence[Any]]) -> SearchResult:
+    def _result(self, plan: SearchPlan, explained: Explained, rows: Sequence[Sequence[Any]]) -> SearchResult:
         metric, index = plan.shape.metric, explained.index
         is_ranked_again = index is not None and plan.shape.through != "column"
         return SearchResult(
@@ -304,29 +276,17 @@ class Searcher:
             self._warning(plan, explained),
         )
 
-    def _warning(self, plan: SearchPlan, explained: _Explained) -> str:
+    def _warning(self, plan: SearchPlan, explained: Explained) -> str:
         is_wanted = plan.shape.through is None
         if explained.index or is_wanted or not explained.reads_every_row:
             return ""
         return slow_search_warning(self.catalogue(), self.table, plan.shape.metric)
 
-    def _run(
-        self, plan: SearchPlan, text: str, parameters: Mapping[str, Any]
-    ) -> tuple[list[Any], _Explained]:
-        # A filter's value decides the plan, so the plan is asked for each time, and the statement is not
-        # prepared: PostgreSQL may give a prepared statement another one.
-        has_filters = bool(plan.shape.filters)
-        known = None if has_filters else self._explained.get(text)
-        execute = self._connection.execute
-        with self._settings(plan):
-            asked = None if known else execute(_explain(text), parameters, prepare=False)
-            cursor = execute(text, parameters, binary=True, prepare=not has_filters)
-        if asked:
-            explained = _read_plan(_plan_of(asked))
-            if plan.shape.through and explained.index is None:
-                self._check_index(plan)
-            self._explained[text] = explained
-        return cursor.fetchall(), self._explained[text]
+    def _run(self, plan: SearchPlan, text: str, parameters: Mapping[str, Any]) -> tuple[list[Any], Explained]:
+        rows, explained = self._runner.run(plan, text, parameters)
+        if plan.shape.through and explained.index is None and explained.is_new:
+            self._check_index(plan)
+        return rows, explained
 
     def _check_index(self, plan: SearchPlan) -> None:
         index = self.catalogue().index(plan.shape.metric.name, self._options.through)
@@ -336,30 +296,6 @@ class Searcher:
         if self._connection.execute(_IS_VALID, (name,)).fetchone() != (True,):
             self._catalogue = None
             raise _IndexGoneError
-
-    @contextmanager
-    def _settings(self, plan: SearchPlan) -> Iterator[None]:
-        """Search with the ef_search of `plan`, which ends with the block, in one round trip if it can be."""
-        if self._held is not None:
-            self._hold(plan.ef_search)
-            yield
-            return
-        connection = self._connection
-        statement = _ITERATIVE if self.catalogue().can_iterate else _SETTINGS
-        is_alone = connection.info.transaction_status == TransactionStatus.IDLE and connection.autocommit
-        # What a pipeline sends up to its end is one transaction. A rollback undoes the settings inside a
-        # caller's transaction, where they would otherwise stay on.
-        scope = connection.pipeline() if is_alone else connection.transaction(force_rollback=True)
-        with scope:
-            connection.execute(statement, (str(plan.ef_search),))
-            yield
-
-    def _hold(self, ef_search: int) -> None:
-        if self._held == ef_search:
-            return
-        statement = _ITERATIVE if self.catalogue().can_iterate else _SETTINGS
-        self._connection.execute(statement.replace("true)", "false)"), (str(ef_search),))
-        self._held = ef_search
 
     def _text(self, kind: str, plan: SearchPlan) -> str:
         # The values of filters are parameters, so they are left out of what a statement is kept under.
@@ -399,28 +335,3 @@ def _without_values(plan: SearchPlan) -> SearchPlan:
 
 def _exactly(plan: SearchPlan) -> SearchPlan:
     return replace(plan, shape=replace(plan.shape, through=None))
-
-
-def _explain(text: str) -> str:
-    return f"EXPLAIN (VERBOSE, FORMAT JSON) {text}"
-
-
-def _plan_of(cursor: psycopg.Cursor[Any]) -> dict[str, Any]:
-    row = cursor.fetchone()
-    return dict(row[0][0]["Plan"]) if row else {}
-
-
-def _read_plan(plan: dict[str, Any]) -> _Explained:
-    nodes = list(_nodes(plan))
-    ordered = (
-        node["Index Name"] for node in nodes if node["Node Type"] == "Index Scan" and "Order By" in node
-    )
-    # The rows that are searched, not the one whose vector they are compared with.
-    scans = [node["Node Type"] for node in nodes if node.get("Alias", "").startswith("stored")]
-    return _Explained(next(ordered, None), "Seq Scan" in scans)
-
-
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from _nodes(child)
