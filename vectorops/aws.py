@@ -28,6 +28,7 @@ class Aws:
         profile: AWS profile name, or None for the default credential chain.
         endpoint_url: URL that serves every AWS API (the local target), or None for AWS itself.
         credentials: Access key to use instead of the credential chain, or None.
+        connect_timeout_s: Seconds that a connection may take.
         read_timeout_s: Seconds that an answer may take.
         attempts: How often a call is tried at most, where trying again may help.
     """
@@ -36,6 +37,7 @@ class Aws:
     profile: str | None = None
     endpoint_url: str | None = None
     credentials: Credentials | None = None
+    connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
     attempts: int = 5
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -47,7 +49,7 @@ class Aws:
 
             config = Config(
                 retries={"mode": "standard", "total_max_attempts": self.attempts},
-                connect_timeout=10,
+                connect_timeout=self.connect_timeout_s,
                 read_timeout=self.read_timeout_s,
                 max_pool_connections=50,
                 user_agent_extra=f"vectorops/{__version__}",

@@ -15,10 +15,19 @@ from vectorops.functions.store import Store
 # The folder of the unpacked package; the builder has put the certificate authorities of RDS there.
 PACKAGE_DIR = Path(vectorops.__file__).parents[1]
 
+# So that an API out of reach, such as for want of a VPC endpoint, is named before a function's time is over.
+_CONNECT_S, _READ_S, _ATTEMPTS = 3.0, 10.0, 2
+
 
 def aws_of(configuration: Configuration) -> Aws:
     """Return AWS with the credentials of the function's role, which Lambda puts into the environment."""
-    return Aws(configuration.aws_region, endpoint_url=configuration.aws_endpoint_url)
+    return Aws(
+        configuration.aws_region,
+        endpoint_url=configuration.aws_endpoint_url,
+        connect_timeout_s=_CONNECT_S,
+        read_timeout_s=_READ_S,
+        attempts=_ATTEMPTS,
+    )
 
 
 def open_store(
