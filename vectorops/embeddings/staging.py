@@ -46,11 +46,13 @@ DELETE FROM vectorops_staged WHERE ctid IN (SELECT place FROM ({}) AS n WHERE nu
 """).format(_NUMBERED)
 # Compared as bytes (PostgreSQL manual, "Composite Type Comparison"): for "=", 0 and -0 are the same vector.
 _DIFFERS = sql.SQL("ROW(t.{vector}{current})::record *<> ROW(s.embedding{values})::record")
+# The system's value is overridden, as COPY does it: an id may be GENERATED ALWAYS AS IDENTITY.
 _MERGE = sql.SQL("""
 WITH done AS (
     MERGE INTO {table} AS t USING vectorops_staged AS s ON t.{id} = s.id
     WHEN MATCHED AND {differs} THEN UPDATE SET {vector} = s.embedding{assignments}
-    WHEN NOT MATCHED THEN INSERT ({id}, {vector}{metadata}) VALUES (s.id, s.embedding{values})
+    WHEN NOT MATCHED THEN INSERT ({id}, {vector}{metadata}) OVERRIDING SYSTEM VALUE
+        VALUES (s.id, s.embedding{values})
     RETURNING merge_action() AS action
 )
 SELECT count(*) FILTER (WHERE action = 'INSERT') AS inserted,
@@ -59,7 +61,8 @@ FROM done
 """)
 _INSERT = sql.SQL("""
 WITH done AS (
-    INSERT INTO {table} ({id}, {vector}{metadata}) SELECT id, embedding{staged} FROM vectorops_staged
+    INSERT INTO {table} ({id}, {vector}{metadata}) OVERRIDING SYSTEM VALUE
+    SELECT id, embedding{staged} FROM vectorops_staged
     RETURNING 1
 )
 SELECT count(*) AS inserted, 0 AS updated FROM done
@@ -84,11 +87,13 @@ SELECT {merged} FROM {table} AS t LEFT JOIN vectorops_staged AS s ON t.{id} = s.
 """)
 _STAGED = sql.SQL("CASE WHEN s.id IS NULL THEN t.{} ELSE s.{} END")
 _INSERT_NEW = sql.SQL("""
-INSERT INTO {new} ({id}, {vector}{metadata}) SELECT s.id, s.embedding{values} FROM vectorops_staged AS s
+INSERT INTO {new} ({id}, {vector}{metadata}) OVERRIDING SYSTEM VALUE
+SELECT s.id, s.embedding{values} FROM vectorops_staged AS s
 WHERE NOT EXISTS (SELECT FROM {table} AS t WHERE t.{id} = s.id)
 """)
 _INSERT_SAMPLE = sql.SQL("""
-INSERT INTO {new} ({id}, {vector}{metadata}) SELECT id, embedding{staged} FROM vectorops_staged LIMIT {rows}
+INSERT INTO {new} ({id}, {vector}{metadata}) OVERRIDING SYSTEM VALUE
+SELECT id, embedding{staged} FROM vectorops_staged LIMIT {rows}
 """)
 _MERGE_SAMPLE = sql.SQL("""
 WITH done AS (
@@ -97,7 +102,8 @@ WITH done AS (
         WHERE t.{id} IS NULL OR {differs} LIMIT {rows}
     ) AS s ON t.{id} = s.id
     WHEN MATCHED AND {differs} THEN UPDATE SET {vector} = s.embedding{assignments}
-    WHEN NOT MATCHED THEN INSERT ({id}, {vector}{metadata}) VALUES (s.id, s.embedding{values})
+    WHEN NOT MATCHED THEN INSERT ({id}, {vector}{metadata}) OVERRIDING SYSTEM VALUE
+        VALUES (s.id, s.embedding{values})
     RETURNING merge_action() AS action
 )
 SELECT count(*) FILTER (WHERE action = 'INSERT') AS inserted,

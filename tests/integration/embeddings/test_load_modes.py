@@ -97,6 +97,25 @@ def test_both_ways_give_the_same_rows(loader: Loader, strategy: str) -> None:
     }
 
 
+@pytest.mark.parametrize("strategy", ["insert", "rebuild"])
+def test_ids_that_the_table_would_give_itself_are_taken_from_the_files(loader: Loader, strategy: str) -> None:
+    loader.connection.execute("DROP TABLE t")
+    loader.connection.execute(
+        "CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, embedding vector(3))"
+    )
+    way = Way(index_strategy=strategy)  # type: ignore[arg-type]
+    content = 'id,embedding\n7,"[1,2,3]"\n8,"[4,5,6]"\n'
+    assert counts(loader.load(content)) == {"inserted": 2}
+    loader.connection.execute("CREATE INDEX ON t USING hnsw (embedding vector_l2_ops)")
+    report = loader.load(content.replace("[4,5,6]", "[0,5,6]") + '9,"[7,8,9]"\n', way=way)
+    assert counts(report) == {"inserted": 1, "updated": 1, "unchanged": 1}
+    assert counts(loader.load('id,embedding\n5,"[7,8,9]"\n', way=APPEND)) == {"inserted": 1}
+    twice = content + '8,"[0,0,0]"\n'
+    report = loader.load(twice, way=Way("replace"), on_error="reject", rejects_path=Path("rejects.csv"))
+    assert counts(report) == {"inserted": 2, "rejected": 1}
+    assert loader.rows() == {7: [1, 2, 3], 8: [4, 5, 6]}
+
+
 def test_triggers_or_what_cannot_be_carried_over_make_many_rows_go_through_the_index(loader: Loader) -> None:
     loader.load(GOOD, "new", create=True)
     loader.connection.execute("CREATE MATERIALIZED VIEW summary AS SELECT count(*) FROM new")
