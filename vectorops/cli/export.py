@@ -30,8 +30,9 @@ def export(
 ) -> None:
     """Export a table to a file, all rows as they are at one moment; the file appears when it is whole.
 
-    Parquet and CSV hold all columns. x.npy holds the vectors, and x.ids.npy beside it their ids. Each can be
-    loaded again with load-embeddings, and gives the same vectors to the bit.
+    Parquet and CSV hold all columns but those that the table fills by itself. x.npy holds the vectors, and
+    x.ids.npy beside it their ids. Each can be loaded again with load-embeddings, and gives the same vectors
+    to the bit.
     """
     from vectorops.embeddings.export import export_table
 

@@ -31,6 +31,12 @@ _TEXT_SETTINGS = (
     "SET LOCAL extra_float_digits TO 1",
 )
 _LINES_A_STEP = 1_000
+# A load takes blanks before a field away, unless they are in quotes; PostgreSQL sets none for them.
+_COPY_CSV = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE ({}))")
+_ALL_COLUMNS = """
+SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+ORDER BY attnum
+"""
 OnProgress = Callable[[int, int], None]
 
 
@@ -44,7 +50,7 @@ class ExportReport:
         ids: The file with the ids, for .npy, or None.
         rows: In the file.
         columns: In the file, in their order.
-        left_out: Columns of the table that the format has no place for.
+        left_out: Columns of the table that the format has no place for, or that the table fills by itself.
         bytes_written: Size of what was written.
         elapsed_s: Seconds it took.
     """
@@ -209,7 +215,8 @@ def _left_out(
     connection: psycopg.Connection[Any], table: VectorTable, fields: list[Field]
 ) -> tuple[str, ...]:
     written = {field.name for field in fields}
-    return tuple(c.name for c in metadata_columns(connection, table) if c.name not in written)
+    names = connection.execute(_ALL_COLUMNS, (table.qualified.as_string(connection),))
+    return tuple(name for (name,) in names if name not in written)
 
 
 def _write(
@@ -224,7 +231,7 @@ def _write(
         # Of an array and its ids, the ids appear first: the stack is left from its end.
         files = [stack.enter_context(appearing(path, overwrite=overwrite)) for path in paths]
         if paths[0].suffix == ".csv":
-            return _copy_csv(connection, _columns(table, fields), files[0], on_progress)
+            return _copy_csv(connection, table, fields, files[0], on_progress)
         writer = _writer(connection, table, fields, files)
         try:
             rows = _copy(connection, _statement(table, fields), fields, writer, on_progress)
@@ -285,13 +292,18 @@ def _longest_id(connection: psycopg.Connection[Any], table: VectorTable) -> int:
 
 
 def _copy_csv(
-    connection: psycopg.Connection[Any], columns: sql.Composed, file: IO[bytes], on_progress: OnProgress
+    connection: psycopg.Connection[Any],
+    table: VectorTable,
+    fields: list[Field],
+    file: IO[bytes],
+    on_progress: OnProgress,
 ) -> int:
     """Let the server write CSV, with as many digits as each number takes to come back; return the rows."""
     for setting in _TEXT_SETTINGS:
         connection.execute(setting)
     lines = received = 0
-    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER)").format(columns)
+    quoted = [sql.Identifier(field.name) for field in fields if not pa.types.is_primitive(arrow_type(field))]
+    statement = _COPY_CSV.format(_columns(table, fields), sql.SQL(", ").join(quoted))
     with connection.cursor().copy(statement) as copy:
         for lines, line in enumerate(copy):  # The first line is the header.
             file.write(line)
