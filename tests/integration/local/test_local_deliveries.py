@@ -127,6 +127,23 @@ def test_what_comes_after_a_change_is_delivered_by_the_new_settings(operator: Aw
     assert numbers(delivery.wait_for("better/", 1)) == [2]
 
 
+def test_nothing_is_lost_or_delivered_twice_when_the_number_of_shards_changes(operator: Aws) -> None:
+    delivery, kinesis = (
+        make_delivery_stream(operator, actions=["logs:PutLogEvents"]),
+        operator.client("kinesis"),
+    )
+    for first, shards in ((0, 3), (20, 1), (40, 2)):
+        delivery.send({"n": n} for n in range(first, first + 20))
+        kinesis.update_shard_count(
+            StreamName=delivery.name, TargetShardCount=shards, ScalingType="UNIFORM_SCALING"
+        )
+    wait_until(lambda: bool(delivery.log()))
+    delivery.allow([*READ, *DELIVER])
+    delivery.send({"n": n} for n in range(60, 80))
+    delivered = delivery.wait_for("good/", 80)
+    assert numbers(delivered) == list(range(80))
+
+
 def test_nothing_is_lost_or_delivered_twice_when_the_local_target_is_killed(environment: Environment) -> None:
     up(environment)
     delivery = make_delivery_stream(operator_of(environment))

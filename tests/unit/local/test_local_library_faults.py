@@ -13,6 +13,7 @@ from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.iam_evaluator import EvalContext
 from ministack.services import athena, cloudwatch, ec2, firehose, glue, kinesis, lambda_svc, rds, s3
 
+SHARD = "shardId-000000000000"
 RDS_TRUST = {
     "Effect": "Allow",
     "Principal": {"Service": "rds.amazonaws.com"},
@@ -169,6 +170,26 @@ def test_kinesis_counts_nothing() -> None:
     kinesis._put_record({"StreamName": "busy", "PartitionKey": "1", "Data": "e30="})
     metrics = cloudwatch._list_metrics({"Namespace": ["AWS/Kinesis"]}, {}, False)[2]
     assert b"IncomingRecords" not in metrics
+
+
+def test_kinesis_passes_over_records_when_older_ones_expire() -> None:
+    kinesis._create_stream({"StreamName": "aged"})
+    record = {"StreamName": "aged", "PartitionKey": "1", "Data": "e30="}
+    start = {"StreamName": "aged", "ShardId": SHARD, "ShardIteratorType": "TRIM_HORIZON"}
+    kinesis._put_record(record)
+    iterator = json.loads(kinesis._get_shard_iterator(start)[2])
+    first = json.loads(kinesis._get_records(iterator)[2])
+    kinesis._streams["aged"]["shards"][SHARD]["records"][0]["ApproximateArrivalTimestamp"] = 0
+    kinesis._put_record(record)
+    second = json.loads(kinesis._get_records({"ShardIterator": first["NextShardIterator"]})[2])
+    assert (len(first["Records"]), len(second["Records"])) == (1, 0)
+
+
+def test_kinesis_forgets_the_records_of_a_stream_whose_shards_change() -> None:
+    kinesis._create_stream({"StreamName": "split"})
+    kinesis._put_record({"StreamName": "split", "PartitionKey": "1", "Data": "e30="})
+    kinesis._update_shard_count({"StreamName": "split", "TargetShardCount": 2})
+    assert not any(shard["records"] for shard in kinesis._streams["split"]["shards"].values())
 
 
 def test_firehose_forgets_the_time_zone_and_delivers_each_record_at_once() -> None:
