@@ -144,6 +144,28 @@ def test_nothing_is_lost_or_delivered_twice_when_the_number_of_shards_changes(op
     assert numbers(delivered) == list(range(80))
 
 
+def test_a_kill_between_writing_and_noting_it_leaves_no_record_with_two_ends(
+    environment: Environment,
+) -> None:
+    up(environment)
+    delivery = make_delivery_stream(operator_of(environment))
+    delivery.send([{"n": 1}])
+    delivery.wait_for("good/", 1)
+    position_file = environment.state_dir / "local" / "deliveries" / f"{delivery.name}.json"
+    wait_until(lambda: bool(json.loads(position_file.read_text())["done"]))
+    (failed,) = (key.replace("good/", "bad/") for key in delivery.objects("good/"))
+    s3 = delivery.aws.client("s3")
+    s3.put_object(Bucket=delivery.name, Key=failed, Body=b'{"rawData": "eyJuIjogMX0="}\n')
+    down(environment)
+    # As it is when the function failed the record, its error object was written, and then came the kill.
+    position = json.loads(position_file.read_text()) | {"done": {}, "writing": {"processing-failed": failed}}
+    position_file.write_text(json.dumps(position))
+    up(environment)
+    delivery.aws = operator_of(environment)
+    wait_until(lambda: bool(json.loads(position_file.read_text())["done"]))
+    assert delivery.lines("bad/") == []
+
+
 def test_nothing_is_lost_or_delivered_twice_when_the_local_target_is_killed(environment: Environment) -> None:
     up(environment)
     delivery = make_delivery_stream(operator_of(environment))

@@ -163,7 +163,8 @@ class Delivery:
         delivered = [data + settings.delimiter for outcome in outcomes for data in outcome.delivered]
         failed = [error_line(one, function_arn) for outcome in outcomes for one in outcome.failures]
         contents = [Content("delivered", delivered, oldest_ms), Content(FAILED, failed, oldest_ms)]
-        return [content for content in contents if content.lines]
+        # What a kill has left is written again, if only empty: its records may have ended as the other kind.
+        return [one for one in contents if one.lines or one.kind in self._position.writing]
 
     def _write_one(self, content: Content) -> None:
         try:
