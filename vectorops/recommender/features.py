@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 OUTPUT_NAME = "embedding"
+# Composing accents takes time by the square of their number: a megabyte of them would take minutes.
+LONGEST_TEXT = 255
 Feed = Mapping[str, npt.NDArray[Any]]
 
 _NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d+)?")
@@ -68,11 +70,13 @@ def model_feed(signature: Signature, records: Sequence[Mapping[str, Any]]) -> di
 def as_text(value: object) -> str:
     """Return `value` without blanks at its ends, accents composed; "" for anything that is not a string.
 
-    Half of a surrogate pair, which JSON can carry and UTF-8 cannot, is left out.
+    Half of a surrogate pair, which JSON can carry and UTF-8 cannot, is left out, and so is what comes after
+    `LONGEST_TEXT` characters.
     """
     if not isinstance(value, str):
         return ""
-    return unicodedata.normalize("NFC", value.encode("utf-8", "ignore").decode("utf-8")).strip()
+    text = value.encode("utf-8", "ignore").decode("utf-8").strip()[:LONGEST_TEXT]
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def as_number(value: object) -> float:

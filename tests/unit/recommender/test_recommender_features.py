@@ -1,4 +1,5 @@
 import math
+import unicodedata
 from decimal import Decimal
 
 import numpy as np
@@ -50,6 +51,12 @@ def test_what_is_not_a_string_is_a_missing_text(value: object) -> None:
 
 def test_half_a_surrogate_pair_is_left_out_of_a_text() -> None:
     assert as_text("Nan\ud83dtes") == "Nantes"
+
+
+def test_a_long_text_is_cut_before_its_accents_are_put_in_order_which_would_take_minutes() -> None:
+    disordered = "a" + "\u0315\u0300" * 1_000
+    assert as_text(disordered) == unicodedata.normalize("NFC", disordered[:255])
+    assert as_text(" " * 1_000 + "Nantes" + " " * 1_000) == "Nantes"
 
 
 def test_the_feed_has_one_row_per_record_in_order_and_missing_values_for_absent_keys() -> None:
