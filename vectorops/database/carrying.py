@@ -51,6 +51,11 @@ FROM pg_attribute, pg_options_to_table(attoptions) WHERE attrelid = %(old)s AND 
 _COMMENT = """
 SELECT format('COMMENT ON TABLE %%s IS %%L', %(name)s::text, obj_description(%(old)s, 'pg_class'))
 WHERE obj_description(%(old)s, 'pg_class') IS DISTINCT FROM obj_description(%(new)s, 'pg_class')
+UNION ALL
+SELECT format('COMMENT ON COLUMN %%s.%%I IS %%L', %(name)s::text, attname, col_description(%(old)s, o.attnum))
+FROM pg_attribute o JOIN pg_attribute n USING (attname)
+WHERE o.attrelid = %(old)s AND n.attrelid = %(new)s AND o.attnum > 0 AND NOT o.attisdropped
+    AND col_description(%(old)s, o.attnum) IS DISTINCT FROM col_description(%(new)s, n.attnum)
 """
 _REPLICA_IDENTITY = """
 SELECT format('ALTER TABLE %%s REPLICA IDENTITY %%s', %(name)s::text,
@@ -113,7 +118,7 @@ _ALL = (
 
 
 def carry(connection: psycopg.Connection[Any], old: VectorTable, new: VectorTable) -> None:
-    """Give `new` the owner, grants, options, comment, triggers and row policies of `old`, and no others.
+    """Give `new` the owner, grants, options, comments, triggers and row policies of `old`, and no others.
 
     Only the catalog is written. The caller's transaction is under way.
     """

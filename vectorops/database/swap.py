@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -72,6 +73,10 @@ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass A
     AND d.deptype = 'a'
 """,
 }
+_STATISTICS = """
+SELECT stxname FROM pg_statistic_ext JOIN pg_namespace n ON n.oid = stxnamespace
+WHERE stxrelid = %(table)s AND nspname = %(schema)s
+"""
 _HOLDERS = """
 SELECT DISTINCT format('%%s (%%s, process %%s)', a.usename, coalesce(nullif(a.application_name, ''), '?'),
     a.pid)
@@ -163,12 +168,20 @@ def _move(connection: psycopg.Connection[Any], table: VectorTable, incoming: Vec
     drop(connection, kept)
     create_schema(connection, kept.schema)
     _set_schema(connection, replace(table, schema=swapping), kept.schema)
-    connection.execute(sql.SQL("DROP SCHEMA {}").format(sql.Identifier(swapping)))
+    # All that can be left in it are statistics objects whose names are taken where they should go.
+    connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(swapping)))
 
 
 def _set_schema(connection: psycopg.Connection[Any], table: VectorTable, schema: str) -> None:
     statement = sql.SQL("ALTER TABLE {} SET SCHEMA {}")
+    values = {"table": oid(connection, table), "schema": table.schema}
+    statistics = connection.execute(_STATISTICS, values).fetchall()
     connection.execute(statement.format(table.qualified, sql.Identifier(schema)))
+    # Unlike indexes, they stay where they are when their table goes.
+    statement = sql.SQL("ALTER STATISTICS {} SET SCHEMA {}")
+    for (name,) in statistics:
+        with suppress(errors.DuplicateObject, errors.InsufficientPrivilege), connection.transaction():
+            connection.execute(statement.format(sql.Identifier(table.schema, name), sql.Identifier(schema)))
 
 
 def _statements(connection: psycopg.Connection[Any], table: VectorTable, kind: str) -> list[str]:

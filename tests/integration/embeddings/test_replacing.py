@@ -51,8 +51,11 @@ def definitions(loader: Loader, table: str = "t") -> list[tuple[Any, ...]]:
         "SELECT polname, obj_description(oid, 'pg_policy') FROM pg_policy WHERE polrelid = %s::regclass",
         "SELECT pubname, attnames, rowfilter FROM pg_publication_tables"
         " WHERE schemaname = 'public' AND tablename = %s",
-        "SELECT indexrelid::regclass::text, obj_description(indexrelid, 'pg_class') FROM pg_index"
+        "SELECT indexrelid::regclass::text, obj_description(indexrelid, 'pg_class'), indisclustered,"
+        " ARRAY(SELECT attstattarget FROM pg_attribute WHERE attrelid = indexrelid) FROM pg_index"
         " WHERE indrelid = %s::regclass",
+        "SELECT pg_get_statisticsobjdef(oid), stxstattarget, obj_description(oid, 'pg_statistic_ext')"
+        " FROM pg_statistic_ext WHERE stxrelid = %s::regclass",
     ]
     return [
         row
@@ -160,6 +163,12 @@ CREATE VIEW of_view AS SELECT id FROM cheap;
 GRANT SELECT ON cheap TO clerk;
 CREATE PUBLICATION feed FOR TABLE t (id, number, note) WHERE (number > 0);
 CREATE STATISTICS pairs ON id, note FROM t;
+COMMENT ON STATISTICS pairs IS 'of two';
+ALTER STATISTICS pairs SET STATISTICS 50;
+CREATE STATISTICS public."Of t" (mcv) ON lower(note), number FROM t;
+CREATE INDEX lowered ON t (lower(note));
+ALTER INDEX lowered ALTER COLUMN 1 SET STATISTICS 30;
+ALTER TABLE t CLUSTER ON lowered;
 """
 
 
@@ -183,7 +192,7 @@ def test_everything_that_hangs_on_the_table_is_carried_over_and_back(loader: Loa
     assert row is not None
     assert row[2:] == ("none", 1, "main", True)
     assert views == loader.connection.execute(VIEWS).fetchall()
-    loader.connection.execute("GRANT DELETE ON t TO clerk")
+    loader.connection.execute("GRANT DELETE ON t TO clerk; COMMENT ON COLUMN t.shop IS 'where'")
     after = definitions(loader)
     roll_back(loader.connection, "t")
     assert definitions(loader) == after
@@ -347,6 +356,39 @@ def test_an_index_that_the_table_got_meanwhile_is_not_lost(
         loader.load(GOOD, way=REPLACE, on_progress=change_it)
     assert loader.rows() == NEW
     assert "CREATE INDEX added ON public.t USING btree (id)" in str(definitions(loader))
+
+
+def test_a_constraint_that_the_table_got_meanwhile_is_not_lost(
+    loader: Loader, database_address: DatabaseAddress
+) -> None:
+    with connect(database_address) as other:
+        other.execute("CREATE TABLE shop (name text PRIMARY KEY)")
+        loader.connection.execute("ALTER TABLE t ADD shop text")
+
+        def change_it(phase: str) -> None:
+            if "in its place" in phase:
+                other.execute("ALTER TABLE t ADD CONSTRAINT sold_by FOREIGN KEY (shop) REFERENCES shop")
+                other.execute("COMMENT ON COLUMN t.shop IS 'where'")
+
+        with pytest.raises(DatabaseError, match="it got another constraint meanwhile: sold_by"):
+            loader.load(GOOD, way=replace(REPLACE, on_phase=change_it))
+        assert loader.rows() == OLD
+        loader.load(GOOD, way=REPLACE)
+    assert "sold_by" in str(definitions(loader))
+    assert "where" in str(definitions(loader))
+
+
+def test_statistics_whose_names_are_taken_among_the_kept_are_in_nobodys_way(loader: Loader) -> None:
+    loader.connection.execute("ALTER TABLE t ADD note text; CREATE TABLE other (LIKE t INCLUDING ALL)")
+    loader.connection.execute("CREATE STATISTICS public.pairs ON id, note FROM t")
+    loader.load(GOOD, way=REPLACE)
+    loader.connection.execute("DROP STATISTICS public.pairs")
+    loader.connection.execute("CREATE STATISTICS public.pairs ON id, note FROM other")
+    loader.load(GOOD, "other", way=REPLACE)
+    roll_back(loader.connection, "other")
+    roll_back(loader.connection, "t")
+    assert "STATISTICS" in str(definitions(loader))
+    assert left_over(loader) == []
 
 
 def test_triggers_see_the_rows_of_the_new_table(loader: Loader) -> None:
