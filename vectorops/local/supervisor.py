@@ -47,10 +47,6 @@ class _Database:
     # Starting, stopping and restarting one database never overlap.
     lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def enter(self, state: DatabaseState, error: str = "") -> None:
-        self.state, self.error = state, error
-        self.on_state(state)
-
     def record(self) -> DatabaseRecord:
         pid = self.server.pid if self.server.is_running() else None
         return DatabaseRecord(
@@ -102,8 +98,7 @@ class DatabaseSupervisor:
         """Start a database; what prevents it becomes its state "failed" and its error."""
         database = self._databases[identifier]
         with database.lock:
-            database.enter("starting")
-            self._announce()
+            self._enter(database, "starting")
             self._try_start(database)
 
     def stop(self, identifier: str) -> None:
@@ -111,8 +106,7 @@ class DatabaseSupervisor:
         database = self._databases[identifier]
         with database.lock:
             database.server.stop()
-            database.enter("stopped")
-        self._announce()
+            self._enter(database, "stopped")
 
     def restart(self, identifier: str) -> None:
         """Stop a database and start it."""
@@ -176,13 +170,18 @@ class DatabaseSupervisor:
         except LocalTargetError as exc:
             if str(exc) != database.error:
                 logger.error("database %s did not start: %s", database.identifier, exc)
-            database.enter("failed", str(exc))
+            self._enter(database, "failed", str(exc))
         else:
             logger.info(
                 "database %s accepts connections on port %d", database.identifier, database.server.port
             )
-            database.enter("available")
+            self._enter(database, "available")
+
+    def _enter(self, database: _Database, state: DatabaseState, error: str = "") -> None:
+        database.state, database.error = state, error
+        # First: who hears of a state finds it among the records.
         self._announce()
+        database.on_state(state)
 
     def _announce(self) -> None:
         with self._changed:
