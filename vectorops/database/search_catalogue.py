@@ -19,7 +19,7 @@ NOTICEABLE_BYTES = 16 * 1024 * 1024
 _SERVER = """
 SELECT coalesce(nullif(current_setting('hnsw.ef_search', true), '')::int, 40),
     (SELECT string_to_array(extversion, '.')::int[] >= '{0,8,0}' FROM pg_extension WHERE extname = 'vector'),
-    (SELECT sum(pg_table_size(part))::bigint FROM
+    (SELECT coalesce(sum(pg_table_size(part)), 0)::bigint FROM
         (SELECT relid FROM pg_partition_tree(%(table)s) UNION SELECT %(table)s::regclass) AS parts (part)),
     ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attnum > 0
         AND NOT attisdropped AND attname <> %(vector)s AND position('%%' IN attname) = 0 ORDER BY attnum)

@@ -61,11 +61,13 @@ class SearchPlan:
     Attributes:
         ef_search: Candidates that HNSW keeps.
         can_iterate: Whether the index goes on where a filter removed what it found.
+        index: Name of the index that the shape was made for, or None.
     """
 
     shape: SearchShape
     ef_search: int
     can_iterate: bool
+    index: str | None
 
 
 def plan_search(
@@ -93,7 +95,7 @@ def plan_search(
         with_vectors=with_vectors,
     )
     ef_search = max(ef_search, min(options.rerank or 0, MAX_EF_SEARCH))
-    return SearchPlan(shape, ef_search, catalogue.can_iterate)
+    return SearchPlan(shape, ef_search, catalogue.can_iterate, index.name if index else None)
 
 
 def _through_of(key: str) -> FirstPass:

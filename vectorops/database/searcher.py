@@ -289,10 +289,9 @@ class Searcher:
         return rows, explained
 
     def _check_index(self, plan: SearchPlan) -> None:
-        index = self.catalogue().index(plan.shape.metric.name, self._options.through)
-        if index is None:
+        if plan.index is None:
             return
-        name = sql.Identifier(self.table.schema, index.name).as_string(self._connection)
+        name = sql.Identifier(self.table.schema, plan.index).as_string(self._connection)
         if self._connection.execute(_IS_VALID, (name,)).fetchone() != (True,):
             self._catalogue = None
             raise _IndexGoneError

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -282,6 +283,33 @@ def test_a_search_planned_for_an_index_that_was_replaced_meanwhile_reads_the_new
     vector_database.execute("DROP INDEX new")
     [one, _] = searcher.search_many(vectors[:2], k=3)
     assert (one.index, found_ids(one)[0]) == (None, 0)
+
+
+class LateVector(np.ndarray[Any, Any]):
+    """A query that has something done when it is read: after the search has been planned."""
+
+    work: Callable[[], None]
+
+    def astype(self, *arguments: Any, **options: Any) -> Any:
+        self.work()
+        return np.asarray(self).astype(*arguments, **options)
+
+
+def test_a_search_whose_index_is_replaced_when_what_it_knows_is_old_reads_the_new_one(
+    vector_database: Connection, fill: FilledTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searcher_module, "MAX_AGE_S", -1.0)
+    vectors = clustered_vectors(4_000, 8)
+    searcher = Searcher(vector_database, fill(vectors))
+    query = vectors[7].view(LateVector)
+
+    def replace_index() -> None:
+        query.work = lambda: None
+        vector_database.execute(HALFVEC.format(8))
+        vector_database.execute("DROP INDEX items_embedding_idx")
+
+    query.work = replace_index
+    assert searcher.search(query).index == "by_halfvec"
 
 
 def test_whoever_may_not_read_the_settings_searches_without_them(
