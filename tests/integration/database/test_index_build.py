@@ -3,11 +3,13 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.integration.database.vector_samples import FilledTable, clustered_vectors, found_ids, nearest_first
 from vectorops.database import index_progress
@@ -165,16 +167,27 @@ def in_thread(work: Any) -> tuple[threading.Thread, list[BaseException]]:
 
 
 def wait_until_building(watcher: Connection, table: VectorTable) -> int:
-    """The process that builds, once it has begun with the rows."""
+    """The process that builds, once it has begun with the rows, or waits for who reads the table."""
     query = (
         "SELECT pid FROM pg_stat_progress_create_index WHERE relid = %s::regclass AND tuples_done > 0"
-        " AND phase LIKE 'building index%%'"
+        " AND phase LIKE 'building index%%' UNION"
+        " SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     for _ in range(6_000):
         if row := watcher.execute(query, (table.full_name,)).fetchone():
             return int(row[0])
         time.sleep(0.01)
     raise AssertionError("the build did not begin")
+
+
+@contextmanager
+def reading(address: DatabaseAddress, table: VectorTable) -> Iterator[None]:
+    """Read the table in a transaction that goes on to the end of the block, and that no build ends before."""
+    with connect(address) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with reader.transaction():
+            reader.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(table.qualified))
+            yield
 
 
 @pytest.fixture
@@ -192,7 +205,11 @@ def test_a_killed_build_leaves_the_old_index_in_use_and_the_next_build_cleans_up
     concurrently: bool,
 ) -> None:
     query = clustered_vectors(8_000, 64)[5]
-    with connect(database_address) as doomed, connect(database_address) as its_watcher:
+    with (
+        connect(database_address) as doomed,
+        connect(database_address) as its_watcher,
+        reading(database_address, large),
+    ):
         thread, failed = in_thread(
             lambda: build_index(doomed, its_watcher, large, HALFVEC, SETTINGS, concurrently=concurrently)
         )
@@ -211,8 +228,8 @@ def test_a_killed_build_leaves_the_old_index_in_use_and_the_next_build_cleans_up
 def test_a_refused_or_cancelled_build_cleans_up_after_itself(
     vector_database: Connection, watcher: Connection, large: VectorTable, database_address: DatabaseAddress
 ) -> None:
-    thread, failed = in_thread(lambda: build_index(vector_database, watcher, large, HALFVEC, SETTINGS))
-    with connect(database_address) as other:
+    with connect(database_address) as other, reading(database_address, large):
+        thread, failed = in_thread(lambda: build_index(vector_database, watcher, large, HALFVEC, SETTINGS))
         other.execute("SELECT pg_cancel_backend(%s)", (wait_until_building(other, large),))
     thread.join()
     assert "canceling statement" in str(failed[0])
@@ -264,12 +281,13 @@ def test_two_builds_of_a_table_do_not_meet(
 ) -> None:
     reports: list[BuildReport] = []
     with connect(database_address) as first, connect(database_address) as its_watcher:
-        thread, failed = in_thread(
-            lambda: reports.append(build_index(first, its_watcher, large, HALFVEC, SETTINGS))
-        )
-        wait_until_building(watcher, large)
-        with pytest.raises(DatabaseError, match="is being built already"):
-            build_index(vector_database, watcher, large, HALFVEC, SETTINGS)
+        with reading(database_address, large):
+            thread, failed = in_thread(
+                lambda: reports.append(build_index(first, its_watcher, large, HALFVEC, SETTINGS))
+            )
+            wait_until_building(watcher, large)
+            with pytest.raises(DatabaseError, match="is being built already"):
+                build_index(vector_database, watcher, large, HALFVEC, SETTINGS)
         thread.join()
     assert failed == []
     assert reports[0].was_built
@@ -293,12 +311,17 @@ def test_rows_are_read_and_written_while_an_index_is_built_and_swapped(
                 other.execute("INSERT INTO items SELECT %s, embedding FROM items WHERE id = 77", (key,))
                 written.append(key)
 
+    def wait_for_two() -> None:
+        """The second of them began now or later."""
+        before = len(searches)
+        while len(searches) < before + 2 and thread.is_alive():
+            time.sleep(0.01)
+
     thread, failed = in_thread(read_and_write)
     try:
+        wait_for_two()
         build_index(vector_database, watcher, large, HALFVEC, SETTINGS)
-        built = len(searches)
-        while len(searches) < built + 2 and thread.is_alive():
-            time.sleep(0.01)
+        wait_for_two()
     finally:
         done.set()
         thread.join()
