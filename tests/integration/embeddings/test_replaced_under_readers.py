@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,12 +32,12 @@ class Seen:
     prefixes: set[frozenset[str]] = field(default_factory=set)
     indexes: set[str | None] = field(default_factory=set)
     problems: list[BaseException] = field(default_factory=list)
-    rounds: int = 0
+    rounds: Counter[str] = field(default_factory=Counter)
 
-    def wait_for_looks(self, looks: int) -> None:
-        """Return when so many more have ended, or one has failed."""
-        until = self.rounds + looks
-        while self.rounds < until and not self.problems:
+    def wait_for_looks(self) -> None:
+        """Return when each reader has looked from beginning to end, or one has failed."""
+        until = {name: rounds + 2 for name, rounds in self.rounds.items()}
+        while any(self.rounds[name] < rounds for name, rounds in until.items()) and not self.problems:
             time.sleep(0.005)
 
 
@@ -45,14 +46,14 @@ def readers(
     address: DatabaseAddress, *looks: Callable[[psycopg.Connection[Any], Seen], None]
 ) -> Iterator[Seen]:
     """Look again and again, each on a thread and connection of its own, until the block ends."""
-    seen, ended = Seen(), threading.Event()
+    seen, ended = Seen(rounds=Counter({look.__name__: 0 for look in looks})), threading.Event()
 
     def read(look: Callable[[psycopg.Connection[Any], Seen], None]) -> None:
         try:
             with connect(address) as connection:
                 while not ended.is_set():
                     look(connection, seen)
-                    seen.rounds += 1
+                    seen.rounds[look.__name__] += 1
         except Exception as exc:
             seen.problems.append(exc)
 
@@ -105,13 +106,13 @@ def test_readers_meet_the_old_table_or_the_new_one_whole_and_indexed(
     loader: Loader, database_address: DatabaseAddress
 ) -> None:
     with readers(database_address, count, search, search_prepared, search_view) as seen:
-        seen.wait_for_looks(8)
+        seen.wait_for_looks()
         for number in range(2):
             rows = embeddings_csv(ROWS + number, 4, seed=number, prefix=f"n{number}-")
             loader.load(rows, "items", way=Way("replace"))
             roll_back(loader.connection, "items")
             roll_back(loader.connection, "items")
-        seen.wait_for_looks(8)
+        seen.wait_for_looks()
     assert seen.problems == []
     assert seen.sizes <= {ROWS, ROWS + 1}
     assert seen.indexes == {"items_embedding_idx"}
@@ -135,7 +136,7 @@ def test_writers_go_on_and_write_to_the_table_that_is_in_use(
             embeddings_csv(ROWS, 4, prefix="new"),
             "items",
             way=Way("replace"),
-            on_progress=lambda rows, bytes_read: seen.wait_for_looks(2),
+            on_progress=lambda rows, bytes_read: seen.wait_for_looks(),
         )
     assert seen.problems == []
     new = {key for key in loader.rows("items") if key.startswith("w")}
@@ -154,7 +155,7 @@ def test_a_rebuild_for_an_upsert_loses_no_write(loader: Loader, database_address
         written.append(key)
 
     with readers(database_address, write, count) as seen:
-        seen.wait_for_looks(2)
+        seen.wait_for_looks()
         way = Way(index_strategy="rebuild")
         report = loader.load(embeddings_csv(ROWS, 4, seed=9, prefix="old"), "items", way=way)
     assert seen.problems == []
