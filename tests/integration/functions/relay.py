@@ -10,7 +10,7 @@ class Relay:
     """Forwards TCP connections from a port of its own.
 
     Attributes:
-        round_trips: How often the client has sent something after the server's last words.
+        round_trips: How often the server has said that it is ready: for this a client waits.
         connections: How many connections the client has opened.
     """
 
@@ -58,24 +58,36 @@ class Relay:
             client.close()
             return
         self._open += [client, server]
-        heard_last = [server]
         for source, sink in ((client, server), (server, client)):
-            threading.Thread(target=self._pump, args=(source, sink, client, heard_last), daemon=True).start()
+            threading.Thread(target=self._pump, args=(source, sink, source is server), daemon=True).start()
 
-    def _pump(
-        self,
-        source: socket.socket,
-        sink: socket.socket,
-        client: socket.socket,
-        heard_last: list[socket.socket],
-    ) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, is_server: bool) -> None:
+        messages = _Messages()
         with suppress(OSError):
             while content := source.recv(1 << 16):
-                if source is client and heard_last[0] is not client:
-                    self.round_trips += 1
-                heard_last[0] = source
+                if is_server:
+                    self.round_trips += messages.count_ready(content)
                 self._flowing.wait()
                 sink.sendall(content)
         for one in (source, sink):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+
+class _Messages:
+    """What a server says: each time a letter, a length that counts itself, and content. Nothing is encrypted.
+
+    Source: PostgreSQL manual, "Message Formats".
+    """
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def count_ready(self, content: bytes) -> int:
+        """Return how many of the messages that end in `content` are ReadyForQuery."""
+        self._held += content
+        count = 0
+        while len(self._held) >= 5 and len(self._held) > (length := int.from_bytes(self._held[1:5], "big")):
+            count += self._held[:1] == b"Z"
+            del self._held[: 1 + length]
+        return count

@@ -120,7 +120,9 @@ def test_a_slow_database_fails_the_batch_before_the_function_times_out(
     before = transform(BATCH, Invocation())
     with items.transaction():
         items.execute("LOCK TABLE vectorops.load_log IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(DatabaseError, match="canceling statement due to statement timeout"):
+        # The server counts from when it has the statement, so where it got that late, it is not waited for.
+        words = "canceling statement due to statement timeout|server closed the connection"
+        with pytest.raises(DatabaseError, match=words):
             transform(BATCH, Invocation(seconds=3))
     assert transform(BATCH, Invocation()) == before
 
