@@ -37,6 +37,8 @@ _FAST_TYPES = {
 }
 _INTEGER = re.compile("-?[0-9]{1,30}", re.ASCII)
 _JSON_TYPES = ("json", "jsonb")
+# A short form of Infinity that Arrow takes for a number, and Python's reader does not.
+_SHORT_INFINITY = re.compile(rb"Inf\s*[,\]}]")
 
 
 class _Number(str):
@@ -139,7 +141,7 @@ def parse_fast(block: Block, file: JsonFile, table: VectorTable) -> Batch | None
     """Parse a block at once, or return None when the careful parser has to."""
     lines = count_byte(block.data, b"\n") + (not block.data.endswith(b"\n"))
     fields = _fast_fields(file, table)
-    if fields is None or b"\0" in block.data:
+    if fields is None or _is_read_otherwise(block.data):
         return None
     try:
         rows = arrow_json.read_json(
@@ -173,6 +175,11 @@ def parse_carefully(block: Block, columns: Columns, table: VectorTable) -> Parse
         else:
             lines.append(number)
     return Parsed(to_batch(rows, lines, table), tuple(rejects))
+
+
+def _is_read_otherwise(data: bytes) -> bool:
+    """Say whether something is in the lines that Arrow takes, and the careful parser does not."""
+    return b"\0" in data or data.startswith(BYTE_ORDER_MARK) or _SHORT_INFINITY.search(data) is not None
 
 
 def _fast_fields(file: JsonFile, table: VectorTable) -> list[tuple[str, Any]] | None:

@@ -60,6 +60,26 @@ def test_both_ways_give_the_same_rows(text: str, file: JsonFile, id_type: str) -
     assert fast is None or (same(fast, careful.batch) and not careful.rejects)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"id": "a", "embedding": [1, 2], "more": Inf}',
+        '{"id": "a", "embedding": [1, 2], "more": [0, -Inf ]}',
+        '\ufeff{"id": "a", "embedding": [1, 2]}',
+    ],
+)
+def test_what_only_one_reader_takes_for_json_is_refused_by_both_ways(text: str) -> None:
+    assert parse_fast(block(text, 1), FILES[0], table(2)) is None
+    assert parse_carefully(block(text, 1), FILES[0].columns, table(2)).rejects
+
+
+def test_words_that_begin_as_infinity_take_the_fast_way() -> None:
+    text = '{"id": "Info, a", "embedding": [1, 2], "note": "Inf", "more": Infinity}'
+    fast = parse_fast(block(text, 1), FILES[0], table(2))
+    assert fast is not None
+    assert same(fast, parse_carefully(block(text, 1), FILES[0].columns, table(2)).batch)
+
+
 def with_metadata(target: VectorTable) -> VectorTable:
     return VectorTable(**{**vars(target), "metadata": METADATA})
 
