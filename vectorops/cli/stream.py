@@ -168,7 +168,8 @@ def replay(
 def status(context: typer.Context, since: Since = "1h") -> None:
     """Show the pipeline: its parts, what came in and went out, how late, and what failed.
 
-    Figures are CloudWatch's, by the minute, and a minute or two behind on AWS. What has no data says so.
+    Figures are CloudWatch's, by the minute (beyond 15 days by five, beyond 63 by the hour), and a minute or
+    two behind on AWS. What has no data says so.
     """
     from vectorops.streaming.status import Clients, Pipeline, pipeline_status
 

@@ -117,14 +117,14 @@ def show_status(console: Console, report: "PipelineStatus") -> None:
     console.print(parts)
     minutes = round((report.until - report.since).total_seconds() / 60)
     console.print(f"\n[bold]The last {minutes:,} minutes[/bold]")
-    figures = _table("", "whole time:", "latest minute:", "which was")
+    figures = _table("", "whole time:", "latest:", "at")
     function = ""
     for reading in report.readings:
         owner, _, key = reading.key.rpartition(".")
         if owner != function:
             function = owner
             figures.add_row(f"[bold]{escape(owner)}[/bold]")
-        figures.add_row(*_figures(reading, key, indent="  " if owner else ""))
+        figures.add_row(*_figures(reading, key, report.until, indent="  " if owner else ""))
     console.print(figures)
     _show_failures(console, report)
 
@@ -136,12 +136,12 @@ def _show_failures(console: Console, report: "PipelineStatus") -> None:
         return
     console.print(
         f"\n[red]Error objects: {failures.objects:,}[/red] ({size_text(failures.size_bytes)}), "
-        f"the last at {_time(failures.last_at)}"
+        f"the last at {_time(failures.last_at, report.until)}"
     )
     console.print("next: vectorops stream replay --dry-run")
 
 
-def _figures(reading: "Reading", key: str, *, indent: str) -> tuple[str, ...]:
+def _figures(reading: "Reading", key: str, now: datetime, *, indent: str) -> tuple[str, ...]:
     words = indent + WORDS.get(key, key)
     if reading.whole is None or reading.latest is None or reading.latest_at is None:
         return words, NO_DATA, "", ""
@@ -149,7 +149,7 @@ def _figures(reading: "Reading", key: str, *, indent: str) -> tuple[str, ...]:
         words,
         _number(reading.whole, reading.unit),
         _number(reading.latest, reading.unit),
-        _time(reading.latest_at),
+        _time(reading.latest_at, now),
     )
 
 
@@ -159,8 +159,10 @@ def _number(value: float, unit: str) -> str:
     return f"{value:,.2f} s" if unit == "s" else f"{value:,.0f}"
 
 
-def _time(moment: datetime) -> str:
-    return f"{moment.astimezone():%H:%M:%S}"
+def _time(moment: datetime, now: datetime) -> str:
+    """Return a moment as the clock here shows it, with the day when it is not today's."""
+    local = moment.astimezone()
+    return f"{local:%H:%M:%S}" if local.date() == now.astimezone().date() else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
 def _plain(text: str) -> str:

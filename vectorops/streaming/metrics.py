@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
-PERIOD_S = 60
-# A query may return a hundred thousand data points, which is far beyond a month of minutes.
+# How long data points of so many seconds are kept; a query that begins earlier finds none ("MetricStat",
+# CloudWatch API reference). An hour less, since time goes on.
+_PERIODS_S = ((timedelta(days=15, hours=-1), 60), (timedelta(days=63, hours=-1), 300))
+_LONGEST_PERIOD_S = 3_600
+# A page has up to a hundred thousand data points, of any number of queries.
 _QUERIES_PER_CALL = 100
 
 
@@ -39,8 +42,9 @@ class Reading:
 
     Attributes:
         whole: Over the whole time: sum, greatest or mean.
-        latest: Of the latest minute that has data.
-        latest_at: Begin of that minute.
+        latest: Of the latest minute that has data; of the latest five for a time of more than 15 days, of the
+            latest hour for more than 63.
+        latest_at: Begin of that while.
     """
 
     key: str
@@ -54,13 +58,14 @@ def read_metrics(
     cloudwatch: "CloudWatchClient", metrics: Sequence[Metric], *, since: datetime, until: datetime
 ) -> list[Reading]:
     """Return a reading of each metric, in their order."""
-    queries = [query for number, metric in enumerate(metrics) for query in _queries(number, metric)]
+    period_s = next((each_s for age, each_s in _PERIODS_S if until - since < age), _LONGEST_PERIOD_S)
+    queries = [query for number, metric in enumerate(metrics) for query in _queries(number, metric, period_s)]
     data: dict[str, dict[datetime, float]] = {}
     for start in range(0, len(queries), _QUERIES_PER_CALL):
         pages = cloudwatch.get_paginator("get_metric_data").paginate(
             MetricDataQueries=queries[start : start + _QUERIES_PER_CALL],
-            StartTime=_minute(since),
-            EndTime=_minute(until) + timedelta(seconds=PERIOD_S),
+            StartTime=_begin(since, period_s),
+            EndTime=_begin(until, period_s) + timedelta(seconds=period_s),
         )
         for page in pages:
             for result in page["MetricDataResults"]:
@@ -69,7 +74,7 @@ def read_metrics(
     return [_reading(number, metric, data) for number, metric in enumerate(metrics)]
 
 
-def _queries(number: int, metric: Metric) -> list[Any]:
+def _queries(number: int, metric: Metric, period_s: int) -> list[Any]:
     statistics = ("Sum", "SampleCount") if metric.statistic == "Mean" else (metric.statistic,)
     name, value = metric.dimension
     return [
@@ -81,7 +86,7 @@ def _queries(number: int, metric: Metric) -> list[Any]:
                     "MetricName": metric.name,
                     "Dimensions": [{"Name": name, "Value": value}],
                 },
-                "Period": PERIOD_S,
+                "Period": period_s,
                 "Stat": statistic,
             },
         }
@@ -102,5 +107,6 @@ def _reading(number: int, metric: Metric, data: dict[str, dict[datetime, float]]
     return Reading(metric.key, metric.unit, whole * metric.scale, latest * metric.scale, at)
 
 
-def _minute(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+def _begin(moment: datetime, period_s: int) -> datetime:
+    """Return the begin of the period that a moment is in."""
+    return datetime.fromtimestamp(moment.timestamp() // period_s * period_s, UTC)

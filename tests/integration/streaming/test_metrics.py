@@ -55,3 +55,20 @@ def test_a_mean_is_of_all_samples_and_not_of_the_minutes(cloudwatch: Any) -> Non
 def test_a_metric_without_data_is_none_and_not_zero(cloudwatch: Any) -> None:
     assert read(cloudwatch, "Never", "Sum") == Reading("key", "s", None, None, None)
     assert read(cloudwatch, "Never", "Mean") == Reading("key", "s", None, None, None)
+
+
+@pytest.mark.parametrize(("days", "period_s"), [(14, 60), (15, 300), (62, 300), (63, 3_600), (400, 3_600)])
+def test_cloudwatch_is_asked_by_periods_for_which_it_still_has_data(
+    cloudwatch: Any, days: int, period_s: int
+) -> None:
+    asked: list[dict[str, Any]] = []
+    event, name = "provide-client-params.cloudwatch.GetMetricData", f"Old{days}"
+    cloudwatch.meta.events.register(event, lambda params, **_: asked.append(params), name)
+    put(cloudwatch, name, 3 * 1_440, 7)
+    metric = Metric("key", "s", "Test", name, ("StreamName", "mine"), "Sum")
+    (reading,) = read_metrics(cloudwatch, [metric], since=NOW - timedelta(days=days), until=NOW)
+    cloudwatch.meta.events.unregister(event, unique_id=name)
+    (query,) = asked[0]["MetricDataQueries"]
+    assert query["MetricStat"]["Period"] == period_s
+    assert [asked[0][end].timestamp() % period_s for end in ("StartTime", "EndTime")] == [0, 0]
+    assert reading.whole == 7

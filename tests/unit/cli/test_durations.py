@@ -21,7 +21,9 @@ def test_a_duration_is_counted_back_from_now(text: str, ago: timedelta) -> None:
     assert before - ago <= since <= datetime.now(UTC) - ago
 
 
-@pytest.mark.parametrize("text", ["", "1", "h", "1y", "-1h", "1h30m", "1.5h", "9999999d"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "h", "1y", "-1h", "1h30m", "1.5h", "36501d", "999999d", "9999999d"]
+)
 def test_what_is_no_duration_is_refused_with_examples(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_since(text)

@@ -1,7 +1,7 @@
 import io
 import json
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -100,3 +100,20 @@ def test_a_figure_without_data_says_so_and_is_no_zero() -> None:
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert [line.split()[-2:] for line in lines if line.startswith("events in")] == [["no", "data"]]
     assert any(line.split()[:3] == ["errors", "0", "0"] for line in lines)
+
+
+def test_a_figure_of_another_day_is_shown_with_its_day() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    day = timedelta(days=1)
+    readings = [
+        Reading("events_in", "records", 5, 3, LANDED - day),
+        Reading("delivered", "records", 5, 3, LANDED),
+    ]
+    failures = Failures(1, 10, LANDED - day)
+    show_status(console, PipelineStatus(LANDED - 2 * day, LANDED, [], readings, failures))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    lines = {line.split("  ")[0]: line for line in text.splitlines()}
+    before, now = ((LANDED - days * day).astimezone() for days in (1, 0))
+    assert lines["events in"].endswith(f" 3  {before:%Y-%m-%d %H:%M:%S}")
+    assert lines["recommendations delivered"].rstrip().endswith(f" 3  {now:%H:%M:%S}")
+    assert f"the last at {before:%Y-%m-%d %H:%M:%S}" in text
