@@ -1,15 +1,19 @@
 """Many vectors to search for, from a file."""
 
 import csv
+import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vectorops.embeddings.query_vector import read_query_vector
+from vectorops.embeddings.query_vector import parse_query_vector, read_array
 from vectorops.errors import InputDataError
 
+# The module's own limit, 128 kB a field, is less than a vector of 16,000 numbers takes.
+csv.field_size_limit(sys.maxsize)
 _HINT = (
     "it may be .npy with a row per vector, CSV with columns id and embedding, or one vector [0.1,…] per line"
 )
@@ -39,11 +43,7 @@ def read_query_vectors(path: Path) -> tuple[list[str], NDArray[np.float32]]:
 
 
 def _read_npy(path: Path) -> NDArray[np.float32]:
-    try:
-        # Never a pickle: reading one runs what it says.
-        vectors = np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
-    except (ValueError, OSError) as exc:
-        raise InputDataError(f"cannot read {path}", why=str(exc), hint=_HINT) from exc
+    vectors = read_array(path)
     if vectors.ndim != 2 or not vectors.size:
         raise InputDataError(
             f"{path} has shape {vectors.shape}", why="a row per vector is needed", hint=_HINT
@@ -60,12 +60,19 @@ def _read_text(path: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as exc:
         raise InputDataError(f"cannot read {path}", why=str(exc), hint=_HINT) from exc
-    lines = [line for line in text.splitlines() if line.strip()]
-    if lines and lines[0].lstrip().startswith("["):
+    if text.lstrip().startswith("["):
+        lines = [line for line in text.splitlines() if line.strip()]
         for number, line in enumerate(lines, start=1):
-            yield str(number), read_query_vector(line)
+            yield str(number), parse_query_vector(line)
         return
-    for row in csv.DictReader(lines, skipinitialspace=True):
+    try:
+        yield from _read_rows(path, text)
+    except csv.Error as exc:
+        raise InputDataError(f"cannot read {path}", why=str(exc), hint=_HINT) from exc
+
+
+def _read_rows(path: Path, text: str) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    for row in csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True):
         if row.get("id") is None or row.get("embedding") is None:
             raise InputDataError(f"{path} has no columns id and embedding", hint=_HINT)
-        yield row["id"], read_query_vector(row["embedding"])
+        yield row["id"], parse_query_vector(row["embedding"])

@@ -1,10 +1,14 @@
 """One vector to search for, from the command line or a file."""
 
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from vectorops.embeddings.batch import BadRowError
+from vectorops.embeddings.numbers import parse_numbers
 from vectorops.errors import InputDataError
 
 LONGEST_QUOTE = 40
@@ -26,7 +30,7 @@ def read_query_vector(text: str) -> NDArray[np.float32]:
     if not looks_literal and not path.is_file():
         hint = "write it as [0.1,-0.2,…], or name a .npy or text file that holds one"
         raise InputDataError(f"'{_quote(text)}' is neither a vector nor a file", hint=hint)
-    vector = _parse(text) if looks_literal else _read(path)
+    vector = parse_query_vector(text) if looks_literal else _read(path)
     if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
         raise InputDataError(
             f"'{_quote(text)}' is not one vector of finite numbers", why=f"its shape is {vector.shape}"
@@ -34,24 +38,42 @@ def read_query_vector(text: str) -> NDArray[np.float32]:
     return vector
 
 
-def _read(path: Path) -> NDArray[np.float32]:
-    if path.suffix != ".npy":
-        return _parse(path.read_text(encoding="utf-8", errors="replace"))
-    try:
-        # Never a pickle: reading one runs what it says.
-        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
-    except (ValueError, MemoryError) as exc:
-        raise InputDataError(f"cannot read {path}", why=str(exc)) from exc
+def parse_query_vector(text: str) -> NDArray[np.float32]:
+    """Return the vector that `text` is, "[0.1,-0.2]"; its numbers are those that a load takes.
 
+    Returns:
+        float32 of shape (dimension,).
 
-def _parse(text: str) -> NDArray[np.float32]:
+    Raises:
+        InputDataError: It is none, or a value is not a finite number.
+    """
     inner = text.strip()
     if not (inner.startswith("[") and inner.endswith("]")):
         raise InputDataError(f"'{_quote(inner)}' is not a vector", hint="write it as [0.1,-0.2,…]")
     try:
-        return np.array([np.float32(value) for value in inner[1:-1].split(",")], dtype=np.float32)
-    except ValueError as exc:
+        return parse_numbers(inner[1:-1].split(","), "vector")
+    except BadRowError as exc:
         raise InputDataError(f"'{_quote(inner)}' is not a vector", why=str(exc)) from exc
+
+
+def _read(path: Path) -> NDArray[np.float32]:
+    if path.suffix != ".npy":
+        return parse_query_vector(path.read_text(encoding="utf-8", errors="replace"))
+    return read_array(path)
+
+
+def read_array(path: Path) -> NDArray[np.float32]:
+    """Return the array of a .npy file as float32.
+
+    Raises:
+        InputDataError: It holds none.
+    """
+    try:
+        # Never a pickle: reading one runs what it says.
+        with path.open("rb") as file:
+            return np.asarray(npy.read_array(file, allow_pickle=False), dtype=np.float32)
+    except (ValueError, TypeError, SyntaxError, TokenError, OSError, EOFError, MemoryError) as exc:
+        raise InputDataError(f"cannot read {path}", why=str(exc)) from exc
 
 
 def _quote(text: str) -> str:

@@ -58,7 +58,7 @@ def test_search_by_a_file_of_queries_answers_each_by_name(
         ("q.txt", "", "there are none"),
         ("q.txt", "[1,2]\n[1,two]\n", "'[1,two]' is not a vector"),
         ("q.npy", "no array", "cannot read"),
-        ("q.csv", 'id,embedding\n1,"[1,nan]"\n', "not one vector of finite numbers"),
+        ("q.csv", 'id,embedding\n1,"[1,nan]"\n', "only finite numbers can be searched"),
     ],
 )
 def test_a_file_that_holds_no_queries_is_refused_with_the_reason(
