@@ -76,16 +76,25 @@ def connect(address: DatabaseAddress, *, connect_timeout_s: int = 10) -> psycopg
     Raises:
         DatabaseError: The server cannot be reached or refuses the login.
     """
+    connection = log_in(address, connect_timeout_s=connect_timeout_s)
+    register_vector_types(connection)
+    return connection
+
+
+def log_in(address: DatabaseAddress, *, connect_timeout_s: int = 10) -> psycopg.Connection[Any]:
+    """Return a connection as `connect` does, of which nothing was asked yet, so without the vector types.
+
+    Raises:
+        DatabaseError: The server cannot be reached or refuses the login.
+    """
     try:
-        connection = psycopg.connect(_conninfo(address, connect_timeout_s), autocommit=True)
+        return psycopg.connect(_conninfo(address, connect_timeout_s), autocommit=True)
     except psycopg.Error as exc:
         raise DatabaseError(
             f"cannot connect to database '{address.name}' on {address.host}:{address.port}",
             why=first_line(exc),
             hint="run 'vectorops doctor'",
         ) from exc
-    register_vector_types(connection)
-    return connection
 
 
 def register_vector_types(connection: psycopg.Connection[Any]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import psycopg
 from psycopg import errors, sql
 
-from vectorops.database.connection import DatabaseAddress, connect, first_line
+from vectorops.database.connection import DatabaseAddress, first_line, log_in, register_vector_types
 from vectorops.errors import DatabaseError
 from vectorops.functions.deadline import Deadline
 from vectorops.recommender.catalogue_table import Rows, Statement
@@ -86,8 +86,11 @@ class Session:
     def _open(self) -> Connection:
         if self._connection is None:
             timeout_s = max(_MIN_CONNECT_S, min(_MAX_CONNECT_S, int(self._left_s())))
-            self._connection = connect(self._address(), connect_timeout_s=timeout_s)
+            self._connection = log_in(self._address(), connect_timeout_s=timeout_s)
             self._connection.prepare_threshold = None
+            # A pooler logs in by itself, and may have no server for what is asked.
+            with _cut_off(self._connection, self._left_s() + _GRACE_S):
+                register_vector_types(self._connection)
         return self._connection
 
     def _may_try_again(self, attempt: int) -> bool:

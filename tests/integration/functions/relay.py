@@ -20,6 +20,7 @@ class Relay:
         self._open: list[socket.socket] = []
         self._flowing = threading.Event()
         self._flowing.set()
+        self._blocks_after_login = False
         self.port: int = self._listener.getsockname()[1]
         self.round_trips = 0
         self.connections = 0
@@ -38,6 +39,16 @@ class Relay:
         try:
             yield
         finally:
+            self._flowing.set()
+
+    @contextmanager
+    def blocked_after_login(self) -> Iterator[None]:
+        """Let a login through and nothing more, as a pooler does that has no server to spare."""
+        self._blocks_after_login = True
+        try:
+            yield
+        finally:
+            self._blocks_after_login = False
             self._flowing.set()
 
     def close(self) -> None:
@@ -65,9 +76,11 @@ class Relay:
         messages = _Messages()
         with suppress(OSError):
             while content := source.recv(1 << 16):
-                if is_server:
-                    self.round_trips += messages.count_ready(content)
+                ready = messages.count_ready(content) if is_server else 0
+                self.round_trips += ready
                 self._flowing.wait()
+                if ready and self._blocks_after_login:
+                    self._flowing.clear()
                 sink.sendall(content)
         for one in (source, sink):
             with suppress(OSError):

@@ -137,6 +137,17 @@ def test_a_silent_network_fails_the_batch_before_the_function_times_out(
     assert transform(BATCH, Invocation()) == before
 
 
+def test_a_pooler_without_a_server_to_spare_fails_the_batch_before_the_function_times_out(
+    deployment: Deployment, relay: Relay
+) -> None:
+    transform = make_transform(deployment)
+    with relay.blocked_after_login(), pytest.raises(DatabaseError, match="server closed the connection"):
+        transform(BATCH, Invocation(seconds=3))
+    assert relay.connections == 1
+    records = transform(BATCH, Invocation())["records"]
+    assert {record["result"] for record in records} == {"Ok"}
+
+
 def test_without_time_left_nothing_is_asked(deployment: Deployment, relay: Relay) -> None:
     transform = make_transform(deployment)
     with pytest.raises(DatabaseError, match="no time is left"):
