@@ -230,19 +230,24 @@ class _Build:
 def _check_way(
     connection: psycopg.Connection[Any], table: VectorTable, settings: BuildSettings, *, concurrently: bool
 ) -> None:
-    version = server_versions(connection).pgvector or ""
-    fault = parallel_build_fault(version)
-    if fault and settings.workers:
-        raise UsageError(
-            f"pgvector {version} must not build an index with parallel workers",
-            why=fault,
-            hint="ALTER EXTENSION vector UPDATE, or build with --workers 0",
-        )
+    check_workers(connection, settings.workers)
     name = table.qualified.as_string(connection)
     if concurrently and connection.execute(_TABLE_KIND, (name,)).fetchone() == (True,):
         raise UsageError(
             f"'{table.full_name}' is partitioned, so PostgreSQL cannot build its index concurrently",
             hint="build with --blocking, when writes can wait",
+        )
+
+
+def check_workers(connection: psycopg.Connection[Any], workers: int) -> None:
+    """Raise UsageError if the server's pgvector must not build an index with so many parallel workers."""
+    version = server_versions(connection).pgvector or ""
+    fault = parallel_build_fault(version)
+    if fault and workers:
+        raise UsageError(
+            f"pgvector {version} must not build an index with parallel workers",
+            why=fault,
+            hint="ALTER EXTENSION vector UPDATE, or build with --workers 0",
         )
 
 

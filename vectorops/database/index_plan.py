@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from vectorops.database.connection import database_errors
-from vectorops.database.index_build import BuildSettings
+from vectorops.database.index_build import BuildSettings, check_workers
 from vectorops.database.index_memory import graph_bytes, index_bytes, rule_of_thumb_bytes
 from vectorops.database.index_sample import NO_SAMPLE, SampleBuilds, expected_seconds, sample_builds
 from vectorops.database.index_spec import DEFAULT_EF_CONSTRUCTION, DEFAULT_M, IndexSpec, IndexType
@@ -138,7 +138,7 @@ def plan_index(
         on_sample: Called before each build on the sample.
 
     Raises:
-        UsageError: There can be no such index.
+        UsageError: There can be no such index, or it cannot be built so.
         DatabaseError: PostgreSQL refused.
     """
     wishes = wishes or Wishes()
@@ -146,6 +146,7 @@ def plan_index(
         metric = read_catalogue(connection, table).metric(wishes.metric, None).name
         rows = table_state(connection, table).rows
         room = _room(connection, machine)
+        check_workers(connection, wishes.workers or 0)  # The sample is built with them, too.
     specs = {one: _spec(one, metric, rows, wishes) for one in _TYPES}
     obstacles = {one: _obstacle(spec, table) for one, spec in specs.items()}
     if all(obstacles.values()) or wishes.type:

@@ -15,9 +15,11 @@ from tests.integration.database.vector_samples import FilledTable, clustered_vec
 from vectorops.database import index_progress
 from vectorops.database.connection import DatabaseAddress, connect
 from vectorops.database.index_build import BuildReport, BuildSettings, build_index
+from vectorops.database.index_plan import Wishes, plan_index
 from vectorops.database.index_progress import BuildProgress
 from vectorops.database.index_spec import BUILDING, REPLACED, IndexSpec, IndexType
 from vectorops.database.indexes import vector_indexes
+from vectorops.database.machine import this_machine
 from vectorops.database.search_options import SearchOptions
 from vectorops.database.searcher import Searcher
 from vectorops.database.tables import VectorTable, vector_table
@@ -362,6 +364,9 @@ def test_a_parallel_build_is_refused_where_it_can_leak_data_of_other_tables(
         build_index(vector_database, watcher, table, HALFVEC, SETTINGS)
     assert "ALTER EXTENSION vector UPDATE" in caught.value.hint
     assert names(vector_database, table) == ["items_embedding_idx"]
+    with pytest.raises(UsageError, match=f"pgvector {version} must not build"):
+        plan_index(vector_database, table, this_machine(), Wishes(workers=1), on_sample=pytest.fail)
+    assert plan_index(vector_database, table, this_machine()).settings.workers == 0
     alone = BuildSettings(SETTINGS.maintenance_bytes, workers=0)
     assert build_index(vector_database, watcher, table, HALFVEC, alone).was_built
 
