@@ -1,8 +1,10 @@
 import base64
 import gzip
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -19,6 +21,8 @@ from tests.integration.local.delivery_streams import (
 from tests.integration.local.local_targets import kill, operator_of, wait_until_saved
 from vectorops.aws import Aws
 from vectorops.local import down, status, up
+from vectorops.local.delivery.configuration import read_settings
+from vectorops.local.delivery.delivery import Delivery, Surroundings
 from vectorops.settings import Environment
 
 
@@ -164,6 +168,25 @@ def test_a_kill_between_writing_and_noting_it_leaves_no_record_with_two_ends(
     delivery.aws = operator_of(environment)
     wait_until(lambda: bool(json.loads(position_file.read_text())["done"]))
     assert delivery.lines("bad/") == []
+
+
+def test_what_was_read_after_a_change_is_left_to_the_new_settings(operator: Aws, tmp_path: Path) -> None:
+    delivery = make_delivery_stream(operator)
+    found = operator.client("firehose").describe_delivery_stream(DeliveryStreamName=delivery.name)
+    settings = read_settings(found["DeliveryStreamDescription"])
+    operator.client("firehose").delete_delivery_stream(DeliveryStreamName=delivery.name)
+    delivery.send([{"n": 1}, {"n": 2}])
+    around = Surroundings(
+        operator, Event(), lambda prefix, *_, **__: prefix, lambda *_: None, on_change=lambda: None
+    )
+    old, new = (
+        Delivery(replace(settings, prefix=prefix), tmp_path / "position", around, Event())
+        for prefix in ("good/", "better/")
+    )
+    old.deliver_batch(lambda: False)
+    new.deliver_batch(lambda: True)
+    assert delivery.objects("good/") == {}
+    assert numbers(delivery.lines("better/")) == [1, 2]
 
 
 def test_nothing_is_lost_or_delivered_twice_when_the_local_target_is_killed(environment: Environment) -> None:

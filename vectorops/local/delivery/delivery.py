@@ -90,8 +90,12 @@ class Delivery:
         self._seen: dict[str, str] = {}
         self._oldest_ms: int | None = None
 
-    def deliver_batch(self) -> None:
+    def deliver_batch(self, is_current: Callable[[], bool]) -> None:
         """Read, transform and collect until the objects of a batch are written, or nothing is held.
+
+        Args:
+            is_current: Whether the settings are still those that it has. Asked after the first records of a
+                batch were read: what has come after a change is left to the next one.
 
         Raises:
             botocore.exceptions.ClientError: AWS refused something.
@@ -101,6 +105,8 @@ class Delivery:
         while not self._collected.is_full and self._collected.due_in_s != 0:
             self._around.arrivals.clear()
             records = self._source.read()
+            if records and not self._holds_records and not is_current():
+                return
             self._note_read(records)
             for record in records:
                 self._waiting.add(record, len(record.data))
@@ -111,6 +117,10 @@ class Delivery:
             if not records and not self._wait():
                 return
         self._write()
+
+    @property
+    def _holds_records(self) -> bool:
+        return self._waiting.due_in_s is not None or self._collected.due_in_s is not None
 
     def _wait(self) -> bool:
         """Wait until there is something to do, and return whether anything is held."""

@@ -70,9 +70,13 @@ class Pump:
     def _deliver_until_it_changes(self) -> None:
         settings = self._settings()
         delivery = Delivery(settings, self._position_file, self._around, self._stopping)
+
+        def is_current() -> bool:
+            return self._settings().version == settings.version
+
         # Asked before the first batch too: they may have changed while the roles were assumed.
-        while self._settings().version == settings.version:
-            delivery.deliver_batch()
+        while is_current():
+            delivery.deliver_batch(is_current)
 
     def _settings(self) -> DeliverySettings:
         firehose = self._around.operator.client("firehose")
