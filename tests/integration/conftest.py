@@ -44,8 +44,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databa
     folder = tmp_path_factory.mktemp("postgres")
     password = secrets.token_urlsafe(16)
     create_cluster(folder / "data", user="vectorops", password=password, database="postgres")
-    # Nothing has to outlive the machine, and with every test a database is created and dropped. Statistics, and
-    # with them plans and what is dead, change when a test says so, and not when a minute is over.
+    # Nothing has to outlive the machine, and with every test a database is created and dropped. Statistics,
+    # and with them plans, change when a test says so, and not when a minute is over.
     settings = {"fsync": "off", "autovacuum": "off"}
     server = PostgresProcess(folder / "data", find_free_port(), folder / "postgres.log", settings=settings)
     server.start()

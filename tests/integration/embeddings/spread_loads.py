@@ -2,12 +2,12 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,16 @@ from vectorops.embeddings.coordinator import OnWait, Request, Run, coordinate
 from vectorops.embeddings.load import LoadReport
 from vectorops.embeddings.worker import stage_files
 from vectorops.errors import VectorOpsError
+
+_HOLD = """
+CREATE FUNCTION AREA.hold() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NEW; END$$;
+CREATE TRIGGER hold BEFORE UPDATE ON AREA.vectorops_parts FOR EACH ROW EXECUTE FUNCTION AREA.hold()
+"""
+_HELD = """
+SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'
+    AND query LIKE '%UPDATE vectorops_parts%'
+"""
 
 
 @dataclass
@@ -96,19 +106,21 @@ class Spread:
         process.stdin = None
         return process
 
-    def caught_in_copy(self, assignment: Assignment) -> "tuple[subprocess.Popen[str], list[int]]":
-        """Start a worker; return it stopped while it copies rows, and the servers that receive them."""
-        query = (
-            "SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY vectorops_staged%' AND state = 'active'"
-        )
-        worker = self.start_worker(assignment)
-        with connect(self.address) as connection:
-            while not connection.execute(query.encode()).fetchall():
-                assert worker.poll() is None, "the worker ended before it was seen copying rows"
-                time.sleep(0.002)
-            worker.send_signal(signal.SIGSTOP)
-            servers = [int(pid) for (pid,) in connection.execute(query.encode())]
-        return worker, servers
+    @contextmanager
+    def held_worker(self, assignment: Assignment) -> "Iterator[tuple[subprocess.Popen[str], int]]":
+        """Start a worker that gets as far as the last statement for a file, with all its rows copied.
+
+        Yields:
+            The worker, and its server process, which waits until the block ends.
+        """
+        with connect(self.address) as holder:
+            holder.execute(_HOLD.replace("AREA", assignment.schema).encode())
+            holder.execute("SELECT pg_advisory_lock(4711)")
+            worker = self.start_worker(assignment)
+            while not (waiting := holder.execute(_HELD).fetchone()):
+                assert worker.poll() is None, "the worker ended before it had copied the rows"
+                time.sleep(0.01)
+            yield worker, int(waiting[0])
 
     def _stage(self, assignment: Assignment) -> str:
         with connect(self.address) as connection:

@@ -2,7 +2,6 @@
 
 import gzip
 import secrets
-import signal
 from collections.abc import Sequence
 
 import psycopg
@@ -107,11 +106,9 @@ def test_a_worker_whose_connection_breaks_after_rows_were_copied_is_repeated(spr
     spread.loader.connection.execute("CREATE TABLE large (id varchar PRIMARY KEY, embedding vector(64))")
 
     def run(assignments: Sequence[Assignment], on_wait: OnWait) -> list[str]:
-        worker, servers = spread.caught_in_copy(assignments[0])
-        for pid in servers:
-            spread.loader.connection.execute("SELECT pg_terminate_backend(%s, 60000)", (pid,))
-        worker.send_signal(signal.SIGCONT)
-        _, errors = worker.communicate()
+        with spread.held_worker(assignments[0]) as (worker, server):
+            spread.loader.connection.execute("SELECT pg_terminate_backend(%s, 60000)", (server,))
+            _, errors = worker.communicate()
         assert worker.returncode == 3, errors
         return spread.run_threads(assignments, on_wait)
 
@@ -124,9 +121,9 @@ def test_a_worker_that_is_killed_and_one_that_runs_twice_leave_each_row_once(spr
     spread.loader.connection.execute("CREATE TABLE large (id varchar PRIMARY KEY, embedding vector(64))")
 
     def run(assignments: Sequence[Assignment], on_wait: OnWait) -> list[str]:
-        killed, _ = spread.caught_in_copy(assignments[0])
-        killed.kill()
-        killed.communicate()
+        with spread.held_worker(assignments[0]) as (killed, _):
+            killed.kill()
+            killed.communicate()
         twins = [spread.start_worker(assignments[0]) for _ in range(2)]
         return [twin.communicate()[0] for twin in twins]
 

@@ -168,6 +168,6 @@ def _function(made: DeliveryStream, role: str) -> str:
         Role=role,
         Handler="answers.handler",
         Code={"ZipFile": package.getvalue()},
-        Timeout=10,
+        Timeout=60,
     )
     return str(function["FunctionArn"])

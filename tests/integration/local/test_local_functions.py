@@ -46,6 +46,7 @@ def make_function(aws: Aws) -> str:
         Role=role,
         Handler="answers.handler",
         Code={"ZipFile": package.getvalue()},
+        Timeout=60,
     )
     return name
 
