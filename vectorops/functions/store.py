@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vectorops.database.tables import VectorTable
-from vectorops.errors import InputDataError
+from vectorops.errors import DatabaseError, InputDataError
 from vectorops.functions.configuration import Configuration
 from vectorops.functions.deadline import Deadline
 from vectorops.functions.session import Session
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _MIB = 1024 * 1024
+# So many tables are not replaced while one is read.
+_READS = 3
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class Store:
     def recommender(self, deadline: Deadline) -> Recommender:
         """Return the recommender, after asking the database, in one round trip, whether it is still current.
 
+        Where it was not, and had to be read, the database is asked once more.
+
         Args:
             deadline: When waiting for the database ends, here and in what the recommender is used for.
 
@@ -91,11 +95,27 @@ class Store:
             AwsError: The secret or the artefact bucket cannot be read.
         """
         self._session.deadline = deadline
-        [[row]] = self._session.query([table_state_statement(self._configuration.item_table)])
-        state = read_table_state(row)
+        state = self._state()
         if self._held is None or not self._is_current(self._held, state):
-            self._held = self._read(state)
+            self._held = self._read_whole(state)
         return self._held.recommender
+
+    def _state(self) -> TableState:
+        [[row]] = self._session.query([table_state_statement(self._configuration.item_table)])
+        return read_table_state(row)
+
+    def _read_whole(self, state: TableState) -> _Held:
+        """Read model and catalogue, and again if vectors of another model have come in between the two."""
+        for _ in range(_READS):
+            self._held = self._read(state)
+            state = self._state()
+            if state.model_version == self._held.state.model_version:
+                return self._held
+        self._held = None
+        raise DatabaseError(
+            f"'{self._configuration.item_table}' is loaded with vectors of other models all the time",
+            hint="let one model's embeddings be in use for longer than it takes to read them",
+        )
 
     def _is_current(self, held: _Held, state: TableState) -> bool:
         age_s = self._clock() - held.read_at

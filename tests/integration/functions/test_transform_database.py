@@ -1,5 +1,6 @@
 """The transform over a real database, secret and bucket."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from vectorops.errors import DatabaseError, InputDataError
 from vectorops.functions.deadline import Deadline
 from vectorops.functions.firehose import Response
 from vectorops.functions.runtime import open_store
+from vectorops.functions.session import Session
+from vectorops.functions.store import Store
 from vectorops.functions.transform import Transform
 from vectorops.recommender.artifacts import use_version, write_artifacts
 from vectorops.recommender.catalogue_memory import MemoryCatalogue
@@ -91,7 +94,7 @@ def test_three_calls_per_record_are_now_two_round_trips_at_most_per_batch(
     assert relay.connections == 1
 
 
-def test_a_new_load_is_seen_by_the_next_batch_for_one_round_trip_more(
+def test_a_new_load_is_seen_by_the_next_batch_for_two_round_trips_more(
     deployment: Deployment, relay: Relay, items: Connection
 ) -> None:
     transform = make_transform(deployment)
@@ -101,7 +104,7 @@ def test_a_new_load_is_seen_by_the_next_batch_for_one_round_trip_more(
     relay.round_trips = 0
     [found] = ids_of(transform(firehose_event(activity(3)), Invocation()))
     assert found[:2] == sorted([best, "twin"])
-    assert relay.round_trips == 2
+    assert relay.round_trips == 3
 
 
 def test_a_table_that_took_the_others_name_is_seen_by_the_next_batch(
@@ -200,6 +203,38 @@ def test_a_replaced_table_and_a_rollback_are_noticed_with_the_model_of_their_ite
     assert found == [[one["id"] for one in answer["recommended_items"]] for answer in expected]
     roll_back(items, "item_emb")
     assert ids_of(transform(batch(), Invocation())) == before
+
+
+class Interrupted:
+    """An S3 client before whose first answer something else happens."""
+
+    def __init__(self, s3: Any, work: Callable[[], None]) -> None:
+        self._s3, self._work = s3, work
+
+    def __getattr__(self, name: str) -> Any:
+        work, self._work = self._work, lambda: None
+        work()
+        return getattr(self._s3, name)
+
+
+@pytest.mark.parametrize("budget_mb", BUDGETS_MB)
+def test_a_table_that_is_replaced_while_the_model_is_read_has_its_own_model(
+    deployment: Deployment, items: Connection, budget_mb: str
+) -> None:
+    s3 = deployment.aws.client("s3")
+    write_artifacts(trained(1), s3, deployment.bucket)
+    load_items(items, trained().files.item_embeddings, model_version="sample-0")
+
+    def replace_table() -> None:
+        load_items(items, trained(1).files.item_embeddings, model_version="sample-1", way=Way("replace"))
+
+    configuration = deployment.configuration(CATALOGUE_BUDGET_MB=budget_mb)
+    session = Session(lambda: deployment.database, is_patient=True)
+    interrupted: Any = Interrupted(s3, replace_table)
+    store = Store(configuration, session, interrupted, clock=lambda: 0.0)
+    recommender = store.recommender(Deadline(60))
+    assert recommender.model_version == "sample-1"
+    session.close()
 
 
 def test_items_of_a_model_that_is_not_published_are_refused(
