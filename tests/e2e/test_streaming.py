@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ def scenario(
         time.sleep(3)  # a call of the function has begun, and waits; meanwhile, a crowd gathers in the stream
         send(ready, folder, crowd)
         put(ready, poison)
-        kill(function_processes(ready, "transform"))
+        kill_function(ready, "transform")
     send(ready, folder, calm[500:])
     deliveries.wait_for([*crowd, *calm, *poison])
     with forbidden_function(ready):
@@ -341,16 +341,21 @@ class hanging_database:
                 process.resume()
 
 
-def function_processes(stack: Cli, name: str) -> list[psutil.Process]:
+def kill_function(stack: Cli, name: str) -> None:
+    """Kill the processes of a function, which has been called or is about to be."""
     server = psutil.Process(stack.ok("local", "status", "--json").json["pid"])
     function = outputs_of(stack)[f"{name}_function_name"]
-    return [one for one in server.children() if any(function in word for word in one.cmdline())]
+    while not (found := [one for one in server.children() if is_called(one, function)]):
+        time.sleep(0.05)
+    for process in found:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
-def kill(processes: list[psutil.Process]) -> None:
-    assert processes
-    for process in processes:
-        os.kill(process.pid, signal.SIGKILL)
+def is_called(process: psutil.Process, name: str) -> bool:
+    with suppress(psutil.Error):  # One that has just ended has no command line.
+        return any(name in word for word in process.cmdline())
+    return False
 
 
 class forbidden_function:
