@@ -26,6 +26,7 @@ _HAS_TRIGGERS = """
 SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = %(name)s::regclass AND NOT tgisinternal)
     OR row_security_active(%(name)s::regclass)
 """
+_HAS_POLICIES = "SELECT row_security_active(%(name)s::regclass)"
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,12 @@ def choose_strategy(
         machine: The server's.
 
     Raises:
-        DatabaseError: A rebuild is wanted and the table cannot be replaced.
+        DatabaseError: A rebuild is wanted and the table cannot be replaced, or not all of it be seen.
     """
     indexes = vector_indexes(connection, table)
     if wanted == "rebuild":
         check_replaceable(connection, table)
+        _check_all_rows_seen(connection, table)
         return Choice("rebuild", "as asked for")
     if not indexes:
         return Choice(None, "")
@@ -76,6 +78,16 @@ def choose_strategy(
     if obstacle := _obstacle(connection, table):
         return Choice("insert", obstacle)
     return _measure(connection, table, changes, machine)
+
+
+def _check_all_rows_seen(connection: psycopg.Connection[Any], table: VectorTable) -> None:
+    name = table.qualified.as_string(connection)
+    if connection.execute(_HAS_POLICIES, {"name": name}).fetchone() == (True,):
+        raise DatabaseError(
+            f"'{table.full_name}' cannot be written anew",
+            why="row policies may hide rows from this user, which a new table would lack",
+            hint="load with --index-strategy insert",
+        )
 
 
 def _obstacle(connection: psycopg.Connection[Any], table: VectorTable) -> str:

@@ -116,6 +116,19 @@ def test_ids_that_the_table_would_give_itself_are_taken_from_the_files(loader: L
     assert loader.rows() == {7: [1, 2, 3], 8: [4, 5, 6]}
 
 
+def test_a_table_of_which_rows_are_hidden_is_not_written_anew(loader: Loader) -> None:
+    loader.connection.execute("INSERT INTO t VALUES ('z', '[9,9,9]')")
+    loader.connection.execute(
+        "ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+        " CREATE POLICY most ON t USING (id <> 'z') WITH CHECK (true)"
+    )
+    with pytest.raises(DatabaseError, match=r"'public\.t' cannot be written anew: row policies may hide"):
+        loader.load(GOOD, way=Way(index_strategy="rebuild"))
+    assert counts(loader.load(GOOD)) == {"inserted": 2}
+    loader.connection.execute("ALTER TABLE t NO FORCE ROW LEVEL SECURITY")
+    assert set(loader.rows()) == {"z", "a", "b"}
+
+
 def test_triggers_or_what_cannot_be_carried_over_make_many_rows_go_through_the_index(loader: Loader) -> None:
     loader.load(GOOD, "new", create=True)
     loader.connection.execute("CREATE MATERIALIZED VIEW summary AS SELECT count(*) FROM new")
