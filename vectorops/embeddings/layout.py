@@ -43,10 +43,12 @@ class Columns:
     has_column_per_dimension: bool
 
     def index_of(self, name: str) -> int:
-        """Return the position of the column of `others` with this name, in any letter case."""
+        """Return the position of the column of `others` with this name, if need be in another letter case."""
         used = {self.id_index, *self.vector_indices}
-        folded = [None if index in used else column.casefold() for index, column in enumerate(self.columns)]
-        return folded.index(name.casefold())
+        found = [None if index in used else column for index, column in enumerate(self.columns)]
+        if name in found:
+            return found.index(name)
+        return [column and column.casefold() for column in found].index(name.casefold())
 
     @property
     def others(self) -> tuple[str, ...]:

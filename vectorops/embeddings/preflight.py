@@ -105,13 +105,15 @@ def _metadata(columns: Sequence[Column], files: Sequence[EmbeddingFile]) -> tupl
     """Return the columns that the files have too.
 
     Raises:
-        InputDataError: Files differ in them, or lack one that needs a value.
+        InputDataError: Files differ in them, lack one that needs a value, or have one twice.
     """
     names = [{name.casefold() for name in file.others} for file in files]
     loadable = [column for column in columns if is_loadable(column) and "%" not in column.name]
     loaded = [column for column in loadable if any(column.name.casefold() in own for own in names)]
     for file, own in zip(files, names, strict=True):
         for column in columns:
+            if column in loaded:
+                _check_one(column, file)
             if column in loaded and column.name.casefold() not in own:
                 raise InputDataError(
                     f"{file.source.name} has no column '{column.name}'",
@@ -125,6 +127,15 @@ def _metadata(columns: Sequence[Column], files: Sequence[EmbeddingFile]) -> tupl
                     hint="add it to the file, or give the column a default",
                 )
     return tuple(loaded)
+
+
+def _check_one(column: Column, file: EmbeddingFile) -> None:
+    """Refuse a file in which a column could be one of several."""
+    same = [name for name in file.others if name.casefold() == column.name.casefold()]
+    if len(same) > 1 and same.count(column.name) != 1:
+        raise InputDataError(
+            f"{file.source.name} has {len(same)} columns called '{column.name}'", hint="rename one of them"
+        )
 
 
 def _check_log(connection: psycopg.Connection[Any]) -> None:

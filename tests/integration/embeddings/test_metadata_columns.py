@@ -123,6 +123,19 @@ def test_files_of_one_load_have_the_same_columns(loader: Loader) -> None:
         loader.load_files(first, second)
 
 
+def test_columns_whose_names_differ_in_letter_case_only_are_not_mixed_up(loader: Loader) -> None:
+    loader.connection.execute('ALTER TABLE t ADD "Note" text, ADD note text')
+    loader.load('id,embedding,note,Note\na,"[1,2,3]",small,large\n')
+    assert loader.connection.execute('SELECT note, "Note" FROM t').fetchall() == [("small", "large")]
+
+
+@pytest.mark.parametrize("header", ["id,embedding,note,note", "id,embedding,NOTE,Note"])
+def test_a_column_that_is_there_twice_is_refused(loader: Loader, header: str) -> None:
+    loader.connection.execute("ALTER TABLE t ADD note text")
+    with pytest.raises(InputDataError, match="has 2 columns called 'note'"):
+        loader.load(f'{header}\na,"[1,2,3]",x,y\n')
+
+
 def test_generated_columns_and_types_that_are_not_loaded_are_left_aside(loader: Loader) -> None:
     loader.connection.execute("ALTER TABLE t ADD twice int GENERATED ALWAYS AS (2) STORED, ADD tags text[]")
     report = loader.load('id,embedding,twice,tags\na,"[1,2,3]",9,{x}\n')
