@@ -61,21 +61,16 @@ def sample_builds(
     Raises:
         DatabaseError: PostgreSQL refused to make the sample.
     """
-    sample = replace(table, name=f"vectorops_sample_{secrets.token_hex(6)}")
-    statement = sql.SQL(_SAMPLE).format(
-        sample=sample.qualified,
-        vector=sql.Identifier(table.vector_column),
-        table=table.qualified,
-        percent=sql.Literal(min(100.0, 100 * _SURPLUS * rows / max(table_rows, 1))),
-        rows=sql.Literal(rows),
-    )
     took: dict[IndexType, float | str] = {}
     with (
         database_errors(f"cannot build an index on a sample of '{table.full_name}'"),
         build_session(connection, settings),
         connection.transaction(force_rollback=True),
     ):
-        sampled = connection.execute(statement).rowcount
+        share = min(1.0, _SURPLUS * rows / max(table_rows, 1))
+        sample, sampled = _make_sample(connection, table, share, rows)
+        if not sampled:  # Of few blocks chance may choose none.
+            sample, sampled = _make_sample(connection, table, 1.0, rows)
         for spec in specs:
             on_build(spec.type)
             took[spec.type] = _build(connection, sample, spec)
@@ -92,6 +87,21 @@ def expected_seconds(sample_s: float, sample_rows: int, rows: int) -> float:
     if sample_rows < 2 or rows < 2:
         return sample_s
     return sample_s * (rows * math.log(rows)) / (sample_rows * math.log(sample_rows))
+
+
+def _make_sample(
+    connection: psycopg.Connection[Any], table: VectorTable, share: float, rows: int
+) -> tuple[VectorTable, int]:
+    """Return a new table with up to `rows` rows from a share of the blocks of `table`, and how many."""
+    sample = replace(table, name=f"vectorops_sample_{secrets.token_hex(6)}")
+    statement = sql.SQL(_SAMPLE).format(
+        sample=sample.qualified,
+        vector=sql.Identifier(table.vector_column),
+        table=table.qualified,
+        percent=sql.Literal(100 * share),
+        rows=sql.Literal(rows),
+    )
+    return sample, connection.execute(statement).rowcount
 
 
 def _build(connection: psycopg.Connection[Any], sample: VectorTable, spec: IndexSpec) -> float | str:

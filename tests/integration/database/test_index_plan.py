@@ -76,6 +76,14 @@ def test_the_plan_times_each_type_on_a_sample_and_leaves_nothing(
     assert vector_database.execute("SHOW maintenance_work_mem").fetchone() == memory
 
 
+def test_a_sample_has_rows_however_few_blocks_there_are(
+    vector_database: Connection, fill: FilledTable
+) -> None:
+    """A block is chosen with a chance of 1.5 %, and there is one."""
+    table = fill(clustered_vectors(100, 4))
+    assert plan_index(vector_database, table, LARGE, sample_rows=1).sample_rows == 1
+
+
 def relations(connection: Connection) -> Any:
     return connection.execute("SELECT oid, relname FROM pg_class ORDER BY oid").fetchall()
 
