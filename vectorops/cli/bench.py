@@ -74,6 +74,9 @@ def bench(
     )
     with state.connect() as connection:
         of = vector_table(connection, table)
+    path = chart or Path(f"bench-{of.name.replace('/', '_')}.html")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write the chart to {path}", why=f"there is no folder {path.parent}")
     with MeasureProgress(state.err, f"Measuring {table}") as progress:
         report = bench_search(
             state.connect,
@@ -85,11 +88,13 @@ def bench(
                 f"{one.kind}, {one.concurrency} at once: {one.searches_per_s:,.0f} searches/s"
             ),
         )
-    path = chart or Path(f"bench-{of.name.replace('/', '_')}.html")
-    path.write_text(bench_page(report), encoding="utf-8")
     if report.warning:
         state.note(f"[yellow]warning:[/yellow] {escape(report.warning)}")
     state.emit(report, lambda console: _show(console, report))
+    try:
+        path.write_text(bench_page(report), encoding="utf-8")
+    except OSError as exc:
+        raise UsageError(f"cannot write the chart to {path}", why=exc.strerror or str(exc)) from exc
     state.note(f"chart: {escape(str(path))}")
 
 

@@ -104,3 +104,17 @@ def test_json_can_be_read_by_machines(commands: Commands, items: str, tmp_path: 
     arguments = ["--no-exact", "--concurrency", "1", "--seconds", "0.1", "--chart", str(tmp_path / "c.html")]
     answer = commands.run("bench", items, *arguments, as_json=True)
     assert set(json.loads(answer.stdout)) >= {"table", "rows", "recall", "k", "index", "ef_search", "points"}
+
+
+def test_a_chart_that_cannot_be_written_costs_no_measurement(
+    commands: Commands, items: str, tmp_path: Path
+) -> None:
+    arguments = ["--no-exact", "--concurrency", "1", "--seconds", "0.1", "--queries", "5", "--chart"]
+    missing = commands.run("bench", items, *arguments, str(tmp_path / "none" / "c.html"))
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert "there is no folder" in missing.stderr
+    assert "searches/s" not in missing.stderr
+    refused = commands.run("bench", items, *arguments, str(tmp_path / ("c" * 300)))
+    assert refused.exit_code == 2
+    assert "recall@10" in refused.stdout
+    assert "cannot write the chart to" in refused.stderr
