@@ -59,6 +59,8 @@ def load_on_glue(
 
 
 def _check(sources: list[str], way: dict[str, Any], rejects_path: Path | None) -> None:
+    from vectorops.embeddings.rejects import check_target
+
     if way.get("resume"):
         raise UsageError(
             "--resume is for --engine local", hint="on Glue a task that fails is repeated by itself"
@@ -69,8 +71,8 @@ def _check(sources: list[str], way: dict[str, Any], rejects_path: Path | None) -
                 f"the Glue job cannot read {'standard input' if source == '-' else source}",
                 hint="copy it to S3 and give its s3:// URL, or load it from here with --engine local",
             )
-    if rejects_path and rejects_path.exists():
-        raise UsageError(f"{rejects_path} is there already", hint="choose another file for the rejects")
+    if rejects_path:
+        check_target(rejects_path)
 
 
 def _outcome(state: AppState, run_id: str) -> dict[str, Any]:

@@ -53,6 +53,22 @@ class StopAtFirst:
         """Do nothing: there are none."""
 
 
+def check_target(path: Path) -> None:
+    """Refuse a path at which rejects could not appear, before any are found.
+
+    Raises:
+        UsageError: Something is there already, or there is no such folder.
+    """
+    if path.exists():
+        raise _is_taken(path)
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write the rejects to {path}", why=f"there is no folder {path.parent}")
+
+
+def _is_taken(path: Path) -> UsageError:
+    return UsageError(f"{path} is there already", hint="choose another file for the rejects")
+
+
 class RejectsFile:
     """Collects rejects in a file without a name, and gives it one in one step.
 
@@ -62,17 +78,16 @@ class RejectsFile:
         target: Where the file is to appear.
 
     Raises:
-        UsageError: Something is there already.
+        UsageError: Something is there already, or there is no such folder.
     """
 
     def __init__(self, target: Path) -> None:
+        check_target(target)
         self.count = 0
         self._target = target
         self._file: IO[str] | None = None
         self._rows: Any = None
         self._is_published = False
-        if target.exists():
-            raise self._is_taken()
 
     def __enter__(self) -> Self:
         return self
@@ -124,7 +139,7 @@ class RejectsFile:
             try:
                 self._target.hardlink_to(whole.name)  # A rename would replace what is there.
             except FileExistsError as exc:
-                raise self._is_taken() from exc
+                raise _is_taken(self._target) from exc
         self._is_published = True
 
     def _open(self) -> None:
@@ -134,9 +149,6 @@ class RejectsFile:
             raise UsageError(f"cannot write the rejects to {self._target}", why=str(exc)) from exc
         self._rows = csv.writer(self._file)
         self._rows.writerow(COLUMNS)
-
-    def _is_taken(self) -> UsageError:
-        return UsageError(f"{self._target} is there already", hint="choose another file for the rejects")
 
 
 Rejects = StopAtFirst | RejectsFile

@@ -52,10 +52,9 @@ def test_an_earlier_file_is_never_replaced(tmp_path: Path) -> None:
         RejectsFile(path)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    rejects = RejectsFile(tmp_path / "nowhere" / "rejects.csv")
-    with pytest.raises(UsageError, match=r"cannot write the rejects to .*/nowhere/rejects.csv: "), rejects:
-        rejects.add([BAD])
+def test_a_folder_that_is_not_there_is_named_before_a_row_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot write the rejects to .*/nowhere/rejects.csv: there is no"):
+        RejectsFile(tmp_path / "nowhere" / "rejects.csv")
 
 
 def test_two_loads_in_a_row_get_files_of_their_own() -> None:
