@@ -44,8 +44,8 @@ AND NOT (
     OR d.classid = 'pg_publication_rel'::regclass AND (
         SELECT pg_has_role(pubowner, 'USAGE')
         FROM pg_publication_rel pr JOIN pg_publication p ON p.oid = prpubid WHERE pr.oid = d.objid)
-    OR coalesce(v.relkind = 'v' AND r.ev_type = '1' AND pg_has_role(v.relowner, 'USAGE'), false)
-        AND %(with_views)s)
+    OR coalesce(v.relkind = 'v' AND v.relpersistence <> 't' AND r.ev_type = '1'
+        AND pg_has_role(v.relowner, 'USAGE'), false) AND %(with_views)s)
 """
 
 

@@ -214,6 +214,7 @@ def test_everything_that_hangs_on_the_table_is_carried_over_and_back(loader: Loa
         ("CREATE TABLE of_rows (one t)", "table of_rows"),
         ("CREATE RULE quiet AS ON DELETE TO t DO INSTEAD NOTHING", "it has rules"),
         ("CREATE TABLE child () INHERITS (t)", "it inherits"),
+        ("CREATE TEMP VIEW mine AS SELECT id FROM t", "view mine"),
         ("ALTER TABLE t ADD parent text REFERENCES t", "constraint t_parent_fkey on table t"),
     ],
 )
