@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from vectorops.database.connection import database_errors
 from vectorops.database.load_lock import try_load_lock
-from vectorops.database.load_log import Load, is_set_up, record_load
+from vectorops.database.load_log import Load, is_set_up, record_load, server_time
 from vectorops.database.side_tables import drop, exists, side_table
 from vectorops.database.swap import SWAP_PATIENCE_S, swap
 from vectorops.database.tables import VectorTable, vector_table
@@ -115,11 +115,12 @@ def roll_back(
     Raises:
         DatabaseError: Nothing is kept, a load is under way, or PostgreSQL refused. Nothing has changed.
     """
-    started, started_at = time.monotonic(), datetime.now(UTC)
+    started = time.monotonic()
     with (
         database_errors(f"cannot roll back '{name}'", hint="nothing has changed"),
         connection.transaction(),
     ):
+        started_at = server_time(connection)
         table, kept = _find(connection, name)
         model_version = kept.model_version
         record_kept_table(connection, table)

@@ -20,6 +20,7 @@ class Load:
         table_name: With its schema, unquoted, as `VectorTable.full_name` gives it.
         sources: What was read: paths or URLs.
         checksum: SHA-256 of the bytes of the sources in order, or None where it is not known.
+        started_at: By the server's clock.
         finished_at: Set by the database when the load is recorded.
         loaded_by: Database user, set by the database.
         mode: How it was loaded; a rollback reads nothing.
@@ -60,6 +61,14 @@ FROM vectorops.load_log ORDER BY id DESC LIMIT %s
 """
 
 _HAS_READ = "SELECT EXISTS (SELECT FROM vectorops.load_log WHERE table_name = %s AND bytes_read = %s)"
+
+
+def server_time(connection: psycopg.Connection[Any]) -> datetime:
+    """Return the time by the server's clock, which all times in the log are by."""
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None  # noqa: S101 - there is no FROM
+    now: datetime = row[0]
+    return now
 
 
 def record_load(connection: psycopg.Connection[Any], load: Load) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ import psycopg
 from vectorops.database.connection import database_errors
 from vectorops.database.kept_tables import count_left_behind
 from vectorops.database.load_lock import take_load_lock, try_load_lock
-from vectorops.database.load_log import IndexStrategy, Load, LoadMode, record_load
+from vectorops.database.load_log import IndexStrategy, Load, LoadMode, record_load, server_time
 from vectorops.database.side_tables import side_table
 from vectorops.database.tables import VectorTable
 from vectorops.embeddings.intake import Intake, OnProgress
@@ -170,7 +170,7 @@ class _Loading:
         self._rejects = rejects
         self._way = way
         self._model_version = model_version
-        self._started, self._started_at = time.monotonic(), datetime.now(UTC)
+        self._started = time.monotonic()
 
     def check(self) -> LoadReport:
         """Count what the load would do."""
@@ -181,17 +181,19 @@ class _Loading:
 
     def run(self) -> LoadReport:
         """Load in one transaction."""
+        started_at = server_time(self._connection)
         with self._connection.transaction():
             intake = self._intake(self._plan())
             self._take_turns(intake.plan.table)
             if discard_interrupted(self._connection, intake.plan.table):
                 self._way.on_phase("dropping what an interrupted load with --resume has read")
             outcome = write(self._connection, intake, self._way)
-            report = self._conclude(intake, outcome)
+            report = self._conclude(intake, outcome, started_at)
         return self._timed(self._count_left_behind(report, intake.plan.table, outcome))
 
     def resume(self, load: ResumableLoad) -> LoadReport:
         """Stage what is not staged yet, and load all that is staged in one transaction."""
+        started_at = server_time(self._connection)
         with load.alone():
             intake = self._intake(load.begin(self._plan))
             resumed_files = load.stage(intake)
@@ -202,7 +204,7 @@ class _Loading:
                 with load.staged():
                     load.read_result(intake)
                     outcome = write(self._connection, intake, self._way)
-                report = replace(self._conclude(intake, outcome), resumed_files=resumed_files)
+                report = replace(self._conclude(intake, outcome, started_at), resumed_files=resumed_files)
         return self._timed(self._count_left_behind(report, intake.plan.table, outcome))
 
     def _take_turns(self, table: VectorTable) -> None:
@@ -211,9 +213,9 @@ class _Loading:
             self._way.on_phase("waiting for another load of this table")
             take_load_lock(self._connection, table)
 
-    def _conclude(self, intake: Intake, outcome: Outcome) -> LoadReport:
+    def _conclude(self, intake: Intake, outcome: Outcome, started_at: datetime) -> LoadReport:
         report = _report(intake, self._way, outcome, dry_run=False)
-        entry = _log_entry(report, intake.plan, self._started_at, self._model_version)
+        entry = _log_entry(report, intake.plan, started_at, self._model_version)
         record_load(self._connection, entry)
         self._rejects.publish()
         finish(self._connection, intake.plan.table, outcome, self._way)

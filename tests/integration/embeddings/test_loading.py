@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from uuid import UUID
 
@@ -14,8 +15,10 @@ import zstandard
 
 from tests.integration.embeddings.load_samples import GOOD, Loader, counts, embeddings_csv
 from vectorops.database.connection import DatabaseAddress, connect
+from vectorops.database.kept_tables import roll_back
 from vectorops.embeddings.load import load_embeddings
 from vectorops.embeddings.sources import find_sources
+from vectorops.embeddings.writing import Way
 from vectorops.errors import DatabaseError, InputDataError, UsageError
 
 GOOD_ROWS = {"a": [1, 2, 3], "b": [4, 5, 6]}
@@ -30,6 +33,28 @@ def test_new_rows_are_inserted_and_logged(loader: Loader) -> None:
     assert (load.table_name, load.sources) == ("public.t", [str(loader.folder / "a.csv")])
     assert load.checksum == report.checksum == hashlib.sha256(GOOD.encode()).hexdigest()
     assert (load.rows_read, load.rows_inserted, load.model_version) == (2, 2, "minilm-2")
+
+
+class WrongClock(datetime):
+    """A clock that is an hour ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "WrongClock":
+        return super().now(tz) + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("way", [Way(), Way(resume=True), Way("replace")])
+def test_the_log_has_no_times_of_a_clock_that_is_wrong(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch, way: Way
+) -> None:
+    for module in ("vectorops.embeddings.load", "vectorops.database.kept_tables"):
+        monkeypatch.setattr(f"{module}.datetime", WrongClock)
+    loader.load(GOOD, way=way)
+    if way.mode == "replace":
+        roll_back(loader.connection, "t")
+    for load in loader.loads():
+        assert load.duration is not None
+        assert timedelta(0) <= load.duration < timedelta(minutes=30)
 
 
 def test_loading_twice_writes_nothing_the_second_time(loader: Loader) -> None:
