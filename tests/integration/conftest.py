@@ -20,6 +20,16 @@ from vectorops.database.connection import DatabaseAddress, connect
 HERE = Path(__file__).parent
 # Where several processes share the tests, no file that takes minutes must be the last to begin.
 LONGEST_FIRST = ("glue", "local", "terraform", "embeddings", "database")
+# A server that closes an idle connection may do so while a request arrives, which is then made twice.
+EMULATOR = """
+import asyncio, sys
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app
+config = Config()
+config.bind, config.keep_alive_timeout = [sys.argv[1]], 3600
+asyncio.run(serve(app, config))
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -83,9 +93,9 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from ministack import app; app.main()"],
+            [sys.executable, "-c", EMULATOR, f"{LOOPBACK}:{port}"],
             env=kept
-            | {"BIND_HOST": LOOPBACK, "MINISTACK_HOST": LOOPBACK, "GATEWAY_PORT": str(port)}
+            | {"MINISTACK_HOST": LOOPBACK, "GATEWAY_PORT": str(port)}
             | {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
             | {"STATE_DIR": str(folder / "state"), "S3_DATA_DIR": str(folder / "s3")},
             cwd=folder,
