@@ -56,6 +56,7 @@ class VectorTable:
         vector_type: Type of the vector column.
         dimension: Dimensions of the vector column, or None when it is declared without.
         metadata: The other columns, as far as a load fills them; none as the catalog is read.
+        unfilled: Names of columns that a load could fill, and does not.
     """
 
     schema: str
@@ -67,6 +68,7 @@ class VectorTable:
     vector_type: VectorType
     dimension: int | None
     metadata: tuple[Column, ...] = ()
+    unfilled: tuple[str, ...] = ()
 
     @property
     def qualified(self) -> sql.Identifier:

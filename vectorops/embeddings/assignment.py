@@ -88,12 +88,14 @@ class Assignment:
     def from_json(cls, text: str) -> "Assignment":
         """Return what `to_json` was called for."""
         values = json.loads(text)
-        columns = tuple(Column(**column) for column in values["table"]["metadata"])
+        table = values["table"]
+        table["metadata"] = tuple(Column(**column) for column in table["metadata"])
+        table["unfilled"] = tuple(table["unfilled"])
         return cls(
             **values
             | {
                 "database": Database(**values["database"]),
-                "table": VectorTable(**values["table"] | {"metadata": columns}),
+                "table": VectorTable(**table),
                 "columns": Columns(**values["columns"]),
                 "files": {int(number): url for number, url in values["files"].items()},
             }

@@ -83,7 +83,12 @@ class JsonFile:
             yield from cut_blocks(self.source.name, pieces, 1)
 
     def parse(self, block: Block, table: VectorTable) -> Parsed:
-        """Parse one of the blocks, by Arrow if nothing in it is unusual."""
+        """Parse one of the blocks, by Arrow if nothing in it is unusual.
+
+        Raises:
+            InputDataError: It has a field for a column of the table that the first objects lack.
+        """
+        _refuse_late_fields(block, self.columns, table)
         batch = parse_fast(block, self, table)
         return Parsed(batch) if batch is not None else parse_carefully(block, self.columns, table)
 
@@ -175,6 +180,24 @@ def parse_carefully(block: Block, columns: Columns, table: VectorTable) -> Parse
         else:
             lines.append(number)
     return Parsed(to_batch(rows, lines, table), tuple(rejects))
+
+
+def _refuse_late_fields(block: Block, columns: Columns, table: VectorTable) -> None:
+    names = {name.casefold() for name in table.unfilled}
+    names -= {name.casefold() for name in columns.columns}
+    data = block.data.lower() if names else b""
+    keys = (re.escape(json.dumps(name, ensure_ascii=False).encode()) for name in names)
+    if not any(re.search(key + rb"\s*:", data) for key in keys):
+        return
+    for number, line in enumerate(block.data.split(b"\n"), start=block.first_line):
+        with contextlib.suppress(BadRowError):
+            for field, value in _object(line.decode("utf-8", "surrogateescape")).items():
+                if value is not None and field.casefold() in names:
+                    raise InputDataError(
+                        f"{block.source} line {number} has a field '{field}' that the first lines lack",
+                        why="which columns are loaded is told by the first lines",
+                        hint="give the first line every field, null where it has no value",
+                    )
 
 
 def _is_read_otherwise(data: bytes) -> bool:

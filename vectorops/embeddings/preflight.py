@@ -81,7 +81,10 @@ def prepare(
         target = replace(target, dimension=_first_dimension(files[0]))
     for file in files:
         _check_dimension(file, target)
-    target = replace(target, metadata=_metadata(metadata_columns(connection, target), files))
+    columns_there = metadata_columns(connection, target)
+    metadata = _metadata(columns_there, files)
+    unfilled = tuple(one.name for one in columns_there if is_loadable(one) and one not in metadata)
+    target = replace(target, metadata=metadata, unfilled=unfilled)
     return Plan(target, files, created=found is None, empty_files=empty_files)
 
 

@@ -136,6 +136,20 @@ def test_a_column_that_is_there_twice_is_refused(loader: Loader, header: str) ->
         loader.load(f'{header}\na,"[1,2,3]",x,y\n')
 
 
+def test_a_json_field_that_comes_later_than_the_first_lines_is_not_lost(loader: Loader) -> None:
+    loader.connection.execute("ALTER TABLE t ADD lang text, ADD sku text")
+    lines = [f'{{"sku": "{number}", "embedding": [1, 2, 3], "more": "lang"}}' for number in range(300)]
+    late = [*lines, '{"sku": "x", "embedding": [1, 2, 3], "lang": null}']
+    assert counts(loader.load("\n".join(late), id_column="sku")) == {"inserted": 301}
+    late.append('{"sku": "y", "embedding": [1, 2, 3], "Lang" : "de"}')
+    with pytest.raises(InputDataError, match=r"line 302 has a field 'Lang' that the first lines lack"):
+        loader.load("\n".join(late), id_column="sku")
+    late[0] = late[0].replace('"more"', '"Lang": null, "more"')
+    assert counts(loader.load("\n".join(late), id_column="sku")) == {"inserted": 1, "unchanged": 301}
+    query = "SELECT id FROM t WHERE lang = 'de'"
+    assert loader.connection.execute(query).fetchall() == [("y",)]
+
+
 def test_generated_columns_and_types_that_are_not_loaded_are_left_aside(loader: Loader) -> None:
     loader.connection.execute("ALTER TABLE t ADD twice int GENERATED ALWAYS AS (2) STORED, ADD tags text[]")
     report = loader.load('id,embedding,twice,tags\na,"[1,2,3]",9,{x}\n')

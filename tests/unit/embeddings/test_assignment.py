@@ -17,7 +17,16 @@ from vectorops.errors import InputDataError, UsageError
 
 DATABASE = Database("eu-central-1", "database.example.internal", 5432, "vectors", "arn:secret", "verify-full")
 TABLE = VectorTable(
-    "public", "docs", "id", "character varying", 20, "embedding", "vector", 3, (Column("title", "text"),)
+    "public",
+    "docs",
+    "id",
+    "character varying",
+    20,
+    "embedding",
+    "vector",
+    3,
+    (Column("title", "text"),),
+    ("lang",),
 )
 
 
