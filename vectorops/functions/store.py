@@ -1,6 +1,6 @@
 """What a warm function keeps between invocations: the model and the catalogue, as fresh as the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from vectorops.recommender.catalogue_loading import (
     read_table_state,
     table_state_statement,
 )
-from vectorops.recommender.catalogue_table import table_catalogue
+from vectorops.recommender.catalogue_table import Rows, Statement, table_catalogue
 from vectorops.recommender.inference import UserModel
 from vectorops.recommender.recommend_model import PublishedUserModel, read_user_model
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _MIB = 1024 * 1024
 # So many tables are not replaced while one is read.
 _READS = 3
+
+
+class ModelChangedError(DatabaseError):
+    """Vectors of another model have come into the item table; the next recommender is of that model."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,8 @@ class Store:
     def _catalogue(self, state: TableState, table: VectorTable) -> Catalogue:
         session = self._session
         if state.size_bytes > self._configuration.catalogue_budget_mb * _MIB:
-            return session.use(lambda connection: table_catalogue(connection, table, session.query))
+            query = self._query_of(state)
+            return session.use(lambda connection: table_catalogue(connection, table, query))
         catalogue = session.use(lambda connection: load_catalogue(connection, table))
         if not len(catalogue):
             # What is delivered without recommendations stays so; what fails can be replayed after the load.
@@ -157,3 +162,16 @@ class Store:
                 f"'{table.full_name}' holds no vectors", hint="load some with 'vectorops load-embeddings'"
             )
         return catalogue
+
+    def _query_of(self, state: TableState) -> Callable[[Sequence[Statement]], list[Rows]]:
+        """Return the session's query, which finds nothing but vectors of the model that `state` names."""
+        check = table_state_statement(self._configuration.item_table)
+
+        def query(statements: Sequence[Statement]) -> list[Rows]:
+            # After the search, in the same round trip: what has not changed by then had not changed before.
+            *found, [row] = self._session.query([*statements, check])
+            if read_table_state(row).model_version != state.model_version:
+                raise ModelChangedError("a load of another model has come between two questions")
+            return found
+
+        return query

@@ -17,7 +17,7 @@ from vectorops.functions.firehose import (
     respond,
 )
 from vectorops.functions.runtime import aws_of, open_store
-from vectorops.functions.store import Recommender
+from vectorops.functions.store import ModelChangedError, Recommender
 from vectorops.functions.telemetry import LOGGER, METRICS, count, log_failed_records
 from vectorops.recommender.recommend import Recommendation, as_json, recommend
 
@@ -56,7 +56,14 @@ class Transform:
         return response
 
     def _recommend(self, events: list[Event], context: Any) -> list[str]:
-        recommender = self._current(Deadline.of(context))
+        deadline = Deadline.of(context)
+        try:
+            return self._recommend_now(events, deadline)
+        except ModelChangedError:
+            return self._recommend_now(events, deadline)
+
+    def _recommend_now(self, events: list[Event], deadline: Deadline) -> list[str]:
+        recommender = self._current(deadline)
         recommendations = recommend(
             [event.fields for event in events],
             recommender.model,

@@ -28,7 +28,7 @@ from vectorops.functions.deadline import Deadline
 from vectorops.functions.firehose import Response
 from vectorops.functions.runtime import open_store
 from vectorops.functions.session import Session
-from vectorops.functions.store import Store
+from vectorops.functions.store import Recommender, Store
 from vectorops.functions.transform import Transform
 from vectorops.recommender.artifacts import use_version, write_artifacts
 from vectorops.recommender.catalogue_memory import MemoryCatalogue
@@ -235,6 +235,30 @@ def test_a_table_that_is_replaced_while_the_model_is_read_has_its_own_model(
     recommender = store.recommender(Deadline(60))
     assert recommender.model_version == "sample-1"
     session.close()
+
+
+@pytest.mark.parametrize("budget_mb", BUDGETS_MB)
+def test_a_load_of_another_model_between_two_questions_leaves_no_user_embedded_by_the_one_before(
+    deployment: Deployment, items: Connection, budget_mb: str
+) -> None:
+    write_artifacts(trained(1), deployment.aws.client("s3"), deployment.bucket)
+    load_items(items, trained().files.item_embeddings, model_version="sample-0")
+    configuration = deployment.configuration(CATALOGUE_BUDGET_MB=budget_mb)
+    store = open_store(configuration, deployment.aws, is_patient=True)
+    loads = ["sample-1"]
+
+    def current(deadline: Deadline) -> Recommender:
+        found = store.recommender(deadline)
+        while loads:
+            load_items(items, trained(1).files.item_embeddings, model_version=loads.pop())
+        return found
+
+    users = [activity(n) for n in range(5)]
+    found = ids_of(Transform(configuration, current)(firehose_event(*users), Invocation()))
+    # What is in memory is of one model, whichever that is.
+    seed = 0 if budget_mb == "64" else 1
+    expected = recommend(users, user_model(seed), MemoryCatalogue(*item_vectors(seed)), limit=5)
+    assert found == [[one["id"] for one in answer["recommended_items"]] for answer in expected]
 
 
 def test_items_of_a_model_that_is_not_published_are_refused(
