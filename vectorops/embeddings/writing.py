@@ -1,5 +1,7 @@
 """How the rows of a load get into the table: straight, by way of the staging table, or into a new table."""
 
+import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -133,8 +135,11 @@ def _replace(connection: psycopg.Connection[Any], intake: Intake, way: Way) -> O
     new = create_successor(connection, table)
     changes = _fill(connection, intake, new)
     if not changes.rows and not way.allow_empty:
+        rejected = intake.rejects.count
         raise InputDataError(
-            f"there is no row to replace '{table.full_name}' with", hint="an empty table is --allow-empty"
+            f"there is no row to replace '{table.full_name}' with",
+            why=f"{rejected:,} of {intake.read:,} rows were rejected" if rejected else "",
+            hint="see why with --on-error stop" if rejected else "an empty table is --allow-empty",
         )
     outcome = Outcome(changes, "rebuild", "the table is replaced", new, snapshot)
     return _complete(connection, table, new, way, outcome)
@@ -261,4 +266,6 @@ def _duplicate(duplicate: staging.Duplicate, plan: Plan) -> Reject:
 
 
 def _reject(row: staging.Duplicate, plan: Plan, reason: str) -> Reject:
-    return Reject(plan.files[row.source].source.name, row.line, reason, f'{row.id},"{row.vector}"')
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow((row.id, row.vector))
+    return Reject(plan.files[row.source].source.name, row.line, reason, text.getvalue())

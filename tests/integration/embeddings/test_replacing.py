@@ -272,7 +272,10 @@ def test_a_table_is_not_replaced_by_an_empty_one_unless_asked_for(
     content = 'id,embedding\na,"[1,2,nan]"\n'
     with pytest.raises(InputDataError, match=r"there is no row to replace 'public\.t' with") as caught:
         loader.load(content, way=REPLACE, on_error="reject")
-    assert "--allow-empty" in caught.value.hint
+    assert (caught.value.why, caught.value.hint) == (
+        "1 of 1 rows were rejected",
+        "see why with --on-error stop",
+    )
     assert loader.rows() == OLD
     report = loader.load(content, way=Way("replace", allow_empty=True), on_error="reject")
     assert counts(report) == {"rejected": 1}
@@ -290,6 +293,13 @@ def test_a_file_without_rows_empties_the_table_only_when_asked_for(loader: Loade
     assert loader.rows() == {}
     with pytest.raises(InputDataError, match="has a header and no rows"):
         loader.load("id,embedding\n", "missing", create=True, way=Way("replace", allow_empty=True))
+
+
+def test_an_id_given_twice_is_shown_as_csv(loader: Loader) -> None:
+    path = loader.folder / "rejects.csv"
+    row = '"b, ""x""","[4,5,6]"\n'
+    loader.load(f"id,embedding\n{row}{row}", on_error="reject", rejects_path=path)
+    assert [reject["text"] for reject in loader.rejects(path)] == [row.rstrip()]
 
 
 def test_an_id_given_twice_is_rejected_with_its_line(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
