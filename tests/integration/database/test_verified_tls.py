@@ -64,8 +64,22 @@ def test_the_authorities_are_downloaded_once(tmp_path: Path, rds: Authority, web
         second = rds_ca_bundle(tmp_path / "tools" / "ca", url=f"{url}/ca.pem", trusted=trusted)
     assert asked == ["/ca.pem"]
     assert first == second == tmp_path / "tools" / "ca" / BUNDLE_NAME
-    assert first.read_bytes() == rds.certificate.read_bytes()
+    assert first.read_bytes().startswith(rds.certificate.read_bytes())
     assert list(first.parent.iterdir()) == [first]
+
+
+def test_the_authorities_of_rds_proxy_are_added_to_those_of_rds(
+    tmp_path: Path, rds: Authority, web: Authority
+) -> None:
+    trusted = ssl.create_default_context(cafile=str(web.certificate))
+    with https_server(rds.certificate.parent, web.server_context()) as (url, _):
+        bundle = rds_ca_bundle(tmp_path / "ca", url=f"{url}/ca.pem", trusted=trusted)
+    both = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    both.load_verify_locations(cafile=str(bundle))
+    subjects = [str(one["subject"]) for one in both.get_ca_certs()]
+    for name in ("RDS root", "Amazon Root CA 1", "Amazon Root CA 4"):
+        assert [name in subject for subject in subjects].count(True) == 1
+    assert len(subjects) == 5
 
 
 def test_authorities_from_an_unverified_server_are_not_taken(
