@@ -55,6 +55,7 @@ class _Held:
     table: VectorTable
     published: PublishedUserModel
     recommender: Recommender
+    items_version: str | None
 
 
 class Store:
@@ -88,8 +89,6 @@ class Store:
     def recommender(self, deadline: Deadline) -> Recommender:
         """Return the recommender, after asking the database, in one round trip, whether it is still current.
 
-        Where it was not, and had to be read, the database is asked once more.
-
         Args:
             deadline: When waiting for the database ends, here and in what the recommender is used for.
 
@@ -112,9 +111,9 @@ class Store:
         """Read model and catalogue, and again if vectors of another model have come in between the two."""
         for _ in range(_READS):
             self._held = self._read(state)
-            state = self._state()
-            if state.model_version == self._held.state.model_version:
+            if self._held.items_version == state.model_version:
                 return self._held
+            state = self._state()
         self._held = None
         raise DatabaseError(
             f"'{self._configuration.item_table}' is loaded with vectors of other models all the time",
@@ -142,26 +141,30 @@ class Store:
                 hint="load the item embeddings of the same model, with --model-version",
             )
         version = published.manifest.model_version
-        recommender = Recommender(published.model, self._catalogue(state, table), version)
-        return _Held(state, started, table, published, recommender)
+        catalogue, items_version = self._catalogue(state, table)
+        recommender = Recommender(published.model, catalogue, version)
+        return _Held(state, started, table, published, recommender, items_version)
 
     def _table(self, state: TableState, before: _Held | None) -> VectorTable:
         if before is not None and before.state.oid == state.oid:
             return before.table
         return self._session.use(lambda connection: item_table(connection, self._configuration.item_table))
 
-    def _catalogue(self, state: TableState, table: VectorTable) -> Catalogue:
+    def _catalogue(self, state: TableState, table: VectorTable) -> tuple[Catalogue, str | None]:
+        """Return the catalogue, and the model version of its items."""
         session = self._session
         if state.size_bytes > self._configuration.catalogue_budget_mb * _MIB:
             query = self._query_of(state)
-            return session.use(lambda connection: table_catalogue(connection, table, query))
-        catalogue = session.use(lambda connection: load_catalogue(connection, table))
+            return session.use(
+                lambda connection: table_catalogue(connection, table, query)
+            ), state.model_version
+        catalogue, items_version = session.use(lambda connection: load_catalogue(connection, table))
         if not len(catalogue):
             # What is delivered without recommendations stays so; what fails can be replayed after the load.
             raise InputDataError(
                 f"'{table.full_name}' holds no vectors", hint="load some with 'vectorops load-embeddings'"
             )
-        return catalogue
+        return catalogue, items_version
 
     def _query_of(self, state: TableState) -> Callable[[Sequence[Statement]], list[Rows]]:
         """Return the session's query, which finds nothing but vectors of the model that `state` names."""

@@ -28,8 +28,14 @@ LEFT JOIN LATERAL (
     SELECT id, model_version FROM vectorops.load_log WHERE table_name = item.name ORDER BY id DESC LIMIT 1
 ) AS last ON true
 """)
+# The row without a vector names the model of what is read: one statement sees one state of the database.
 _COPY = """
-COPY (SELECT {id}::text, {vector}::vector FROM {table} WHERE {vector} IS NOT NULL) TO STDOUT (FORMAT BINARY)
+COPY (
+    SELECT (
+        SELECT model_version FROM vectorops.load_log WHERE table_name = {name} ORDER BY id DESC LIMIT 1
+    ), NULL::vector
+    UNION ALL SELECT {id}::text, {vector}::vector FROM {table} WHERE {vector} IS NOT NULL
+) TO STDOUT (FORMAT BINARY)
 """
 _ROWS_AT_A_TIME = 10_000
 _TEXT_TYPES = ("text", "character varying")
@@ -92,23 +98,32 @@ def item_table(connection: psycopg.Connection[Any], name: str) -> VectorTable:
     return table
 
 
-def load_catalogue(connection: psycopg.Connection[Any], table: VectorTable) -> MemoryCatalogue:
+def load_catalogue(
+    connection: psycopg.Connection[Any], table: VectorTable
+) -> tuple[MemoryCatalogue, str | None]:
     """Read all of `table`, which `item_table` has described, into memory in one round trip.
+
+    Returns:
+        The catalogue, and the model version of the table's last recorded load.
 
     Raises:
         DatabaseError: The dimension has been changed since `table` was described.
         psycopg.Error: PostgreSQL refused.
     """
     names = {"id": sql.Identifier(table.id_column), "vector": sql.Identifier(table.vector_column)}
+    statement = sql.SQL(_COPY).format(**names, table=table.qualified, name=sql.Literal(table.full_name))
     ids: list[str] = []
+    model_version: str | None = None
     blocks = [np.empty((0, table.dimension or 0), dtype=np.float32)]
-    with connection.cursor().copy(sql.SQL(_COPY).format(**names, table=table.qualified)) as copy:
+    with connection.cursor().copy(statement) as copy:
         copy.set_types(["text", "bytea"])  # the bytes of a vector are taken as they are
         rows = copy.rows()
         while block := list(islice(rows, _ROWS_AT_A_TIME)):
-            ids += (row[0] for row in block)
-            blocks.append(_vectors([row[1] for row in block], table))
-    return MemoryCatalogue(ids, np.concatenate(blocks))
+            model_version = next((row[0] for row in block if row[1] is None), model_version)
+            items = [row for row in block if row[1] is not None]
+            ids += (row[0] for row in items)
+            blocks.append(_vectors([row[1] for row in items], table))
+    return MemoryCatalogue(ids, np.concatenate(blocks)), model_version
 
 
 def _vectors(values: list[bytes], table: VectorTable) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from vectorops.database.tables import VectorTable, create_vector_table
 from vectorops.errors import DatabaseError
 from vectorops.recommender.catalogue import Found, Neighbour, Search
 from vectorops.recommender.catalogue_loading import item_table, load_catalogue
+from vectorops.recommender.catalogue_memory import MemoryCatalogue
 from vectorops.recommender.catalogue_table import Rows, Statement, TableCatalogue, table_catalogue
 
 Connection = psycopg.Connection[Any]
@@ -36,8 +37,8 @@ def names(rows: int) -> list[str]:
     return [f"é{number:05d}" for number in range(rows)]
 
 
-def fill(connection: Connection, vectors: Vectors, name: str = "goods", **options: Any) -> VectorTable:
-    connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+def fill(connection: Connection, vectors: Vectors, name: str = "public.goods", **options: Any) -> VectorTable:
+    apply_migrations(connection, SQL)
     register_vector_types(connection)
     table = create_vector_table(connection, name, id_type="text", dimension=vectors.shape[1], **options)
     with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(table.qualified)) as copy:
@@ -45,6 +46,10 @@ def fill(connection: Connection, vectors: Vectors, name: str = "goods", **option
             copy.write_row((id_, f"[{','.join(map(str, vector))}]"))
     connection.execute("ANALYZE")
     return item_table(connection, name)
+
+
+def in_memory(connection: Connection, table: VectorTable) -> MemoryCatalogue:
+    return load_catalogue(connection, table)[0]
 
 
 def in_database(connection: Connection, table: VectorTable) -> TableCatalogue:
@@ -76,7 +81,7 @@ def test_on_a_small_table_both_give_the_same_answer(connection: Connection) -> N
     items = [*names(200)[::20], "unknown", "nul\0", "\ud800", "'; DROP TABLE goods; --"]
     for k in (1, 5, 100, 300):
         wanted = Search(queries, without, items, k)
-        memory = load_catalogue(connection, table).search(wanted)
+        memory = in_memory(connection, table).search(wanted)
         assert_alike(memory, in_database(connection, table).search(wanted))
     assert memory.by_item.keys() == set(names(200)[::20])
     assert memory.by_vector[3] == memory.by_vector[4] == []
@@ -89,7 +94,7 @@ def test_rows_without_a_direction_are_unknown_to_both(connection: Connection) ->
     connection.execute("ALTER TABLE goods ALTER embedding DROP NOT NULL")
     connection.execute("UPDATE goods SET embedding = NULL WHERE id = %s", (names(30)[1],))
     wanted = Search(vectors[:1], [frozenset()], names(4), 30)
-    memory = load_catalogue(connection, table).search(wanted)
+    memory = in_memory(connection, table).search(wanted)
     assert len(memory.by_vector[0]) == 28
     assert memory.by_item.keys() == {names(4)[0], names(4)[3]}
     assert_alike(memory, in_database(connection, table).search(wanted))
@@ -108,7 +113,7 @@ def test_on_a_large_table_the_index_finds_nearly_all_that_comparing_everything_f
     queries = clusters(60, 32, seed=2)
     without = [frozenset(names(rows)[n : n + 3]) for n in range(60)]
     wanted = Search(queries, without, names(rows)[:: rows // 40], 10)
-    exact, found = load_catalogue(connection, table).search(wanted), catalogue.search(wanted)
+    exact, found = in_memory(connection, table).search(wanted), catalogue.search(wanted)
     assert exact.by_item.keys() == found.by_item.keys()
     pairs = [*zip(exact.by_vector, found.by_vector, strict=True)]
     pairs += [(exact.by_item[id_], found.by_item[id_]) for id_ in exact.by_item]
@@ -129,7 +134,7 @@ def test_a_table_beyond_the_indexs_dimensions_is_searched_through_its_halfvec(co
     wanted = Search(clusters(3, 2_100, seed=2), [frozenset()] * 3, names(2), 5)
     connection.execute("SET enable_seqscan = off")
     catalogue = in_database(connection, table)
-    assert_alike(load_catalogue(connection, table).search(wanted), catalogue.search(wanted))
+    assert_alike(in_memory(connection, table).search(wanted), catalogue.search(wanted))
     assert index_scans(connection, catalogue, wanted) == 2
 
 
@@ -151,7 +156,7 @@ def test_an_index_of_bits_is_passed_over_and_a_halfvec_taken(connection: Connect
     wanted = Search(clusters(3, 32, seed=2), [frozenset()] * 3, names(2), 5)
     connection.execute("SET enable_seqscan = off")
     catalogue = in_database(connection, table)
-    assert_alike(load_catalogue(connection, table).search(wanted), catalogue.search(wanted))
+    assert_alike(in_memory(connection, table).search(wanted), catalogue.search(wanted))
     assert index_scans(connection, catalogue, wanted) == 2
     connection.execute("DROP INDEX goods_embedding_idx")
     with pytest.raises(DatabaseError, match="no index of vectors for cosine") as caught:
@@ -160,8 +165,7 @@ def test_an_index_of_bits_is_passed_over_and_a_halfvec_taken(connection: Connect
 
 
 def test_the_measured_ef_search_is_used(connection: Connection) -> None:
-    apply_migrations(connection, SQL)
-    table = fill(connection, clusters(50, 8, seed=1), name="public.goods")
+    table = fill(connection, clusters(50, 8, seed=1))
     assert in_database(connection, table).ef_search == 40
     measured = SearchSetting(table.full_name, "cosine", "column", "", "", 1.0, 10, 230, 0.96, 0.95, 50, 50)
     record_setting(connection, measured)
@@ -176,4 +180,4 @@ def test_the_measured_ef_search_is_used(connection: Connection) -> None:
     wanted = Search(clusters(1, 8, seed=2), [frozenset()], [], 5)
     found = replace(catalogue, query=remember).search(wanted)  # type: ignore[arg-type]
     assert used == [230]
-    assert_alike(load_catalogue(connection, table).search(wanted), found)
+    assert_alike(in_memory(connection, table).search(wanted), found)
