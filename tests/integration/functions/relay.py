@@ -2,20 +2,26 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 
 class Relay:
     """Forwards TCP connections from a port of its own.
 
+    Args:
+        host: Where to.
+        port: Where to.
+        on_request: Called with what a client has sent, before it is passed on.
+
     Attributes:
         round_trips: How often the server has said that it is ready: for this a client waits.
         connections: How many connections the client has opened.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, on_request: Callable[[bytes], None] = lambda _: None) -> None:
         self._target = (host, port)
+        self._on_request = on_request
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self._flowing = threading.Event()
@@ -78,6 +84,8 @@ class Relay:
             while content := source.recv(1 << 16):
                 ready = messages.count_ready(content) if is_server else 0
                 self.round_trips += ready
+                if not is_server:
+                    self._on_request(content)
                 self._flowing.wait()
                 if ready and self._blocks_after_login:
                     self._flowing.clear()
@@ -88,7 +96,7 @@ class Relay:
 
 
 class _Messages:
-    """What a server says: each time a letter, a length that counts itself, and content. Nothing is encrypted.
+    """What PostgreSQL says: each time a letter, a length that counts itself, content. Nothing is encrypted.
 
     Source: PostgreSQL manual, "Message Formats".
     """

@@ -1,13 +1,21 @@
 """What the job does when something is wrong: readers keep what they had, and the run says why."""
 
 import os
+import re
 import signal
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Event
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from tests.integration.functions.relay import Relay
 from tests.integration.glue.etl import Etl, Run
+from vectorops.aws import Aws
+from vectorops.local.ports import LOOPBACK
 from vectorops.source import generate_sample, init_source
 
 BAD_ROWS = """
@@ -115,11 +123,10 @@ def test_a_kill_in_mid_write_leaves_the_old_data_and_the_next_run_clears_up(
     with filled.source() as connection:
         connection.execute('UPDATE ratings SET "productRating" = %s', [rating])
     before, keys = filled.read(), filled.keys()
-    run = filled.start()
-    written = _wait_for_files(filled, run, beside=keys)
-    _kill(run, victim)
+    with _held_in_mid_write(filled) as run:
+        assert 0 < len(filled.keys()) - len(keys) < 97
+        _kill(run, victim)
     assert run.wait().exit_code != 0
-    assert 0 < written < 97, "the kill came too late to be in mid-write"
     assert filled.read() == before
     assert filled.read_location() == len(before)
 
@@ -129,12 +136,30 @@ def test_a_kill_in_mid_write_leaves_the_old_data_and_the_next_run_clears_up(
     assert len(filled.keys()) == metrics["files"], "files of the killed run are still there"
 
 
-def _wait_for_files(etl: Etl, run: Run, beside: list[str]) -> int:
-    while run.process.poll() is None:
-        if written := set(etl.keys()) - set(beside):
-            return len(written)
-        time.sleep(0.005)
-    raise AssertionError(f"the run ended before it wrote anything: {run.wait()}")
+@contextmanager
+def _held_in_mid_write(etl: Etl) -> Iterator[Run]:
+    """Start a run that has written a few files, and writes no more before the block ends."""
+    written, is_held, goes_on = [0], Event(), Event()
+
+    def hold(content: bytes) -> None:
+        written[0] += len(re.findall(rb"PUT /\S+\.parquet", content))
+        if written[0] > 3:
+            is_held.set()
+            goes_on.wait()
+
+    address = urlsplit(etl.aws.endpoint_url or "")
+    relay = Relay(str(address.hostname), address.port or 0, on_request=hold)
+    url = f"http://{LOOPBACK}:{relay.port}"
+    aws = Aws(etl.aws.region, endpoint_url=url, credentials=etl.aws.credentials)
+    run = replace(etl, aws=aws).start()
+    try:
+        while not is_held.wait(0.1):
+            assert run.process.poll() is None, f"the run ended before it wrote anything: {run.wait()}"
+        yield run
+    finally:
+        goes_on.set()
+    run.process.wait()
+    relay.close()
 
 
 def _kill(run: Run, victim: str) -> None:
