@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
 import pytest
 
 from tests.integration.embeddings.load_samples import Loader, embeddings_csv
+from tests.integration.functions.relay import Relay
 from vectorops.aws import Aws
 from vectorops.database.connection import DatabaseAddress, connect, register_vector_types
 from vectorops.database.migrations import apply_migrations
@@ -39,7 +41,8 @@ class Job:
     def put(self, key: str, content: str) -> None:
         self.aws.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content.encode())
 
-    def start(self, run: str, **load: Any) -> "subprocess.Popen[bytes]":
+    def start(self, run: str, *, port: int | None = None, **load: Any) -> "subprocess.Popen[bytes]":
+        """Start a run, with the database behind `port`."""
         work_dir = self.folder / run
         work_dir.mkdir()
         address = self.address
@@ -52,7 +55,7 @@ class Job:
             "JOB_RUN_ID": run,
             "package": f"s3://{self.bucket}/package.zip",
             "database_host": address.host,
-            "database_port": str(address.port),
+            "database_port": str(port or address.port),
             "database_name": address.name,
             "database_secret_arn": arn,
             "database_sslmode": "disable",
@@ -105,25 +108,45 @@ def job(
     yield Job(aws, database_address, Loader(connection, tmp_path), bucket, tmp_path)
 
 
-def break_one_stream(job: Job, process: "subprocess.Popen[bytes]") -> None:
+class HeldCopy:
+    """Lets clients of the database begin to copy rows, and then say no more for a while."""
+
+    def __init__(self) -> None:
+        self.has_begun, self.goes_on = Event(), Event()
+
+    def __call__(self, content: bytes) -> None:
+        if self.has_begun.is_set():
+            self.goes_on.wait()
+        elif b"COPY vectorops_staged" in content:
+            self.has_begun.set()
+
+
+def break_one_stream(job: Job, process: "subprocess.Popen[bytes]", held: HeldCopy) -> None:
     """End the connection of a worker while it is copying rows."""
     query = """
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE query LIKE 'COPY vectorops_staged%' AND state = 'active' LIMIT 1
     """
-    with connect(job.address) as watching:
-        while not watching.execute(query.encode()).fetchall():
-            assert process.poll() is None, "the run ended before a worker was seen copying rows"
-            time.sleep(0.002)
+    try:
+        while not held.has_begun.wait(0.1):
+            assert process.poll() is None, "the run ended before a worker copied rows"
+        with connect(job.address) as watching:
+            while not watching.execute(query.encode()).fetchall():
+                time.sleep(0.01)
+    finally:
+        held.goes_on.set()
 
 
 def test_the_job_loads_each_row_once_although_spark_repeats_a_task(job: Job) -> None:
     job.put("in/a.csv", embeddings_csv(20_000, 64, prefix="a"))
     job.put("in/b.csv", embeddings_csv(2_000, 64, prefix="b") + 'c,"[1,2]"\n')
     sources, options = [f"s3://{job.bucket}/in/"], {"create": True, "on_error": "reject"}
-    process = job.start("run1", sources=sources, table="public.docs", options=options)
-    break_one_stream(job, process)
+    held = HeldCopy()
+    relay = Relay(job.address.host, job.address.port, on_request=held)
+    process = job.start("run1", port=relay.port, sources=sources, table="public.docs", options=options)
+    break_one_stream(job, process, held)
     assert process.wait() == 0, job.output("run1")
+    relay.close()
     report = job.report("run1")["report"]
     assert (report["read"], report["inserted"], report["rejected"]) == (22_001, 22_000, 1)
     count = "SELECT count(*), count(DISTINCT id) FROM public.docs"
