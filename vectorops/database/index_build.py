@@ -319,4 +319,4 @@ def _warnings(connection: psycopg.Connection[Any]) -> Iterator[list[str]]:
 
 
 def _size(connection: psycopg.Connection[Any], table: VectorTable, index: str) -> int:
-    return next(one.size_bytes for one in vector_indexes(connection, table) if one.name == index)
+    return next((one.size_bytes for one in vector_indexes(connection, table) if one.name == index), 0)

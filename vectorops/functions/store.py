@@ -125,7 +125,7 @@ class Store:
         return held.state == state and age_s < self._configuration.catalogue_max_age_s
 
     def _read(self, state: TableState) -> _Held:
-        before, self._held = self._held, None  # two catalogues at a time may not fit
+        before, self._held = self._held, None
         started = self._clock()
         table = self._table(state, before)
         published = read_user_model(
@@ -141,6 +141,7 @@ class Store:
                 hint="load the item embeddings of the same model, with --model-version",
             )
         version = published.manifest.model_version
+        del before  # two catalogues at a time may not fit
         catalogue, items_version = self._catalogue(state, table)
         recommender = Recommender(published.model, catalogue, version)
         return _Held(state, started, table, published, recommender, items_version)

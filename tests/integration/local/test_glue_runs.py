@@ -238,7 +238,8 @@ def test_a_stopped_run_ends_with_all_its_processes_however_stubborn(
     own = [process for process in processes_in(runs_folder(project)) if process.pid not in others]
     assert len(own) == 2
     stop_run(glue, "stubborn", run_id)
-    assert get_run(glue, "stubborn", run_id).state == "STOPPING"
+    # It has a few seconds to end by itself, which a busy machine may need for the question.
+    assert get_run(glue, "stubborn", run_id).state in ("STOPPING", "STOPPED")
     assert wait_for_end(aws, "stubborn", run_id).state == "STOPPED"
     assert not [process for process in own if lives(process)]
     errors = glue.batch_stop_job_run(JobName="stubborn", JobRunIds=[run_id, "jr_unknown"])["Errors"]
