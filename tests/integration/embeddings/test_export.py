@@ -135,6 +135,18 @@ def test_an_empty_table_is_a_file_without_rows(loader: Loader) -> None:
     assert pq.read_table(loader.folder / "out.parquet").num_rows == 0
 
 
+def test_a_table_of_which_rows_are_hidden_is_not_exported_as_if_they_were_all(loader: Loader) -> None:
+    loader.load('id,embedding\na,"[1,2,3]"\n')
+    loader.connection.execute(
+        "ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+        " CREATE POLICY none ON t USING (false)"
+    )
+    for suffix in (".csv", ".parquet", ".npy"):
+        with pytest.raises(DatabaseError, match="row-level security policy"):
+            export_table(loader.connection, "t", str(loader.folder / f"rows{suffix}"))
+    assert list(loader.folder.glob("rows*")) == []
+
+
 def test_a_file_is_replaced_only_when_told_so(loader: Loader) -> None:
     path = loader.folder / "out.csv"
     path.write_text("mine")
