@@ -267,7 +267,7 @@ def _wait_until_running(
         if ours and ours.state == "running":
             return
         if process.poll() is not None:
-            raise _start_error(folder, ours)
+            raise _start_error(folder, process.pid)
         if time.monotonic() > deadline:
             process.kill()
             raise LocalTargetError(
@@ -276,8 +276,10 @@ def _wait_until_running(
         time.sleep(_POLL_INTERVAL_S)
 
 
-def _start_error(folder: LocalFolder, record: ServerRecord | None) -> LocalTargetError:
-    if record and record.error:
+def _start_error(folder: LocalFolder, pid: int) -> LocalTargetError:
+    """Return what a process that has ended by itself has left word of."""
+    record = folder.read_record()
+    if record and record.pid == pid and record.error:
         return LocalTargetError(**record.error)
     lines = _tail(folder.log)
     return LocalTargetError(
