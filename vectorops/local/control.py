@@ -116,6 +116,8 @@ def status(environment: Environment) -> LocalStatus:
     """
     folder = local_folder(environment)
     record = folder.read_record()
+    if record and not record.is_alive:
+        record = folder.read_record()  # with what it wrote before it ended
     if record is None:
         return LocalStatus("stopped")
     last_error = _last_error(folder.log)
